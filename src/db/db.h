@@ -1,0 +1,177 @@
+/* The object database: one table of immutable rows per class, in memory, durable through a store.
+ *
+ * Readers take a reference to a row and never wait for a commit. All changes go through one writer thread, which takes what is
+ * queued together, checks each transaction on top of the ones before it, makes them durable in one sync, then shows them at once.
+ * Permissions are checked above (auth). Errors are the API's: HANDLE_INVALID, MAP_DUPLICATE_KEY, INTERNAL_ERROR, ... */
+#pragma once
+
+#include "db/store.h"
+#include "model/model.h"
+
+typedef struct Db Db;
+typedef struct DbTxn DbTxn;
+
+/* One version of one object. Never changes; a change makes a new row. */
+typedef struct DbRow {
+    const ModelClass *model_class;
+    const char *ref;   /* "OpaqueRef:<uuid>" */
+    guint64 created;   /* generation that inserted it */
+    guint64 changed;   /* generation of this version */
+    gboolean is_volatile; /* not stored: gone after a restart */
+    Value **fields;    /* by field index; derived ones are NULL: read through db_row_get() */
+} DbRow;
+
+DbRow *db_row_ref(DbRow *row);
+void db_row_unref(DbRow *row);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbRow, db_row_unref)
+
+/**
+ * db_open:
+ * @store: (transfer full): where rows rest; see db_store_sqlite_open()
+ *
+ * Reads all rows, upgrades the stored schema to the model's, starts the writer. Errors: API_ERROR INTERNAL_ERROR, BASE_ERROR
+ * (newer schema, damaged rows: says what to do).
+ */
+Db *db_open(DbStore *store, GError **error);
+/** db_close: commits what is queued, then closes. NULL is fine. */
+void db_close(Db *db);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_close)
+
+/* -- Reading, from any thread -------------------------------------------------------------------------------------- */
+
+/** db_get: (transfer full) (nullable): NULL if there is none; no error. */
+DbRow *db_get(Db *db, int class_id, const char *ref);
+/** db_require: db_get(), where absence is HANDLE_INVALID [class, ref]. */
+DbRow *db_require(Db *db, int class_id, const char *ref, GError **error);
+/** db_get_by_uuid: (transfer full) (nullable) */
+DbRow *db_get_by_uuid(Db *db, int class_id, const char *uuid);
+/** db_get_by_name: (transfer full) (element-type DbRow): all rows with this name_label; maybe empty. */
+GPtrArray *db_get_by_name(Db *db, int class_id, const char *name_label);
+/** db_get_all: (transfer full) (element-type DbRow): every row, as of one generation, in order of creation. */
+GPtrArray *db_get_all(Db *db, int class_id);
+/** db_count: rows of the class now. */
+gsize db_count(Db *db, int class_id);
+
+/** db_row_get: (transfer full): a field's value; derived fields are read from the index as they are now. */
+Value *db_row_get(Db *db, const DbRow *row, int field);
+/** db_row_record: (transfer full): the map of all fields: get_record's shape. */
+Value *db_row_record(Db *db, const DbRow *row);
+
+/* Encoded forms kept with the row, so that lists of records are made by concatenation. */
+typedef enum DbEncoding { DB_ENCODING_XMLRPC, DB_ENCODING_JSON, DB_ENCODING_N } DbEncoding;
+/** db_row_write_record: appends the record's encoded value ("<value><struct>..." or "{...}"). */
+void db_row_write_record(Db *db, DbRow *row, DbEncoding encoding, GString *out);
+
+/* Shorthand for fields of a row that are not derived; borrowed from the row. */
+const char *db_row_string(const DbRow *row, int field);
+gint64 db_row_int(const DbRow *row, int field);
+gboolean db_row_bool(const DbRow *row, int field);
+double db_row_float(const DbRow *row, int field);
+const char *db_row_map_string(const DbRow *row, int field, const char *key, const char *fallback);
+
+/** db_referrers: (transfer full) (element-type DbRow): rows of @class_id whose @field (a ref or set of refs) holds @ref, in order of creation. */
+GPtrArray *db_referrers(Db *db, int class_id, int field, const char *ref);
+
+/** db_generation: of the last visible commit. Survives restarts and never goes back. */
+guint64 db_generation(Db *db);
+
+/* -- Changing ------------------------------------------------------------------------------------------------------- */
+
+/* Who makes a change: stands in the change log. All borrowed until the commit; NULL is fine. */
+typedef struct DbActor {
+    const char *task; /* ref */
+    const char *user; /* name */
+} DbActor;
+
+DbTxn *db_txn_new(Db *db, const DbActor *actor);
+void db_txn_free(DbTxn *txn); /* one never committed: nothing happens. NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbTxn, db_txn_free)
+
+/* Steps of a transaction. They cannot fail when recorded; all checks happen at commit, in order. Values are taken over (transfer full). */
+
+/**
+ * db_txn_insert:
+ * @ref: (nullable): NULL makes one
+ *
+ * A new row with the model's defaults and, where the class has a uuid, a fresh one. Returns the ref, borrowed from @txn.
+ * Fails at commit: INTERNAL_ERROR if the ref exists, UUID_INVALID if the uuid does.
+ */
+const char *db_txn_insert(DbTxn *txn, int class_id, const char *ref);
+/** db_txn_insert_volatile: the same, never written to the store (the tasks of synchronous calls). */
+const char *db_txn_insert_volatile(DbTxn *txn, int class_id, const char *ref);
+void db_txn_set(DbTxn *txn, int class_id, const char *ref, int field, Value *value);
+void db_txn_set_string(DbTxn *txn, int class_id, const char *ref, int field, const char *text);
+void db_txn_set_int(DbTxn *txn, int class_id, const char *ref, int field, gint64 number);
+void db_txn_set_bool(DbTxn *txn, int class_id, const char *ref, int field, gboolean truth);
+/** db_txn_map_add: MAP_DUPLICATE_KEY [class, field, ref, key] if @key is there. */
+void db_txn_map_add(DbTxn *txn, int class_id, const char *ref, int field, const char *key, Value *value);
+/** db_txn_map_put: sets @key whether it is there or not. */
+void db_txn_map_put(DbTxn *txn, int class_id, const char *ref, int field, const char *key, Value *value);
+/** db_txn_map_remove: fine if absent. */
+void db_txn_map_remove(DbTxn *txn, int class_id, const char *ref, int field, const char *key);
+/** db_txn_set_add / db_txn_set_remove: membership; fine if already so. */
+void db_txn_set_add(DbTxn *txn, int class_id, const char *ref, int field, Value *member);
+void db_txn_set_remove(DbTxn *txn, int class_id, const char *ref, int field, const char *member);
+/** db_txn_touch: a new version without a change: event.inject. */
+void db_txn_touch(DbTxn *txn, int class_id, const char *ref);
+/** db_txn_delete: and what the model's on_delete says of rows that point here. HANDLE_INVALID if absent. */
+void db_txn_delete(DbTxn *txn, int class_id, const char *ref);
+
+/**
+ * DbTxnStep:
+ *
+ * Runs on the writer thread at its place in the transaction; sees everything before it through db_txn_read(), may record further steps (run
+ * right after it, in order), and fails the whole transaction by returning FALSE. Must be short: no input or output.
+ */
+typedef gboolean (*DbTxnStep)(DbTxn *txn, gpointer data, GError **error);
+void db_txn_step(DbTxn *txn, DbTxnStep step, gpointer data, GDestroyNotify free_data);
+/** db_txn_read: (transfer full) (nullable): inside a DbTxnStep only. */
+DbRow *db_txn_read(DbTxn *txn, int class_id, const char *ref);
+/** db_txn_referrers: as db_referrers(), inside a DbTxnStep only. */
+GPtrArray *db_txn_referrers(DbTxn *txn, int class_id, int field, const char *ref);
+
+/**
+ * db_txn_commit:
+ *
+ * Waits until the changes are durable and visible; all or nothing. A transaction that touches only rows and fields that are not stored waits for no sync.
+ * Errors: those of the steps; INTERNAL_ERROR when the store fails (disk full): then nothing has changed.
+ * Not from the writer thread or a commit hook.
+ */
+gboolean db_txn_commit(DbTxn *txn, guint64 *ret_generation, GError **error);
+
+/** DbCommitDone: on the writer thread, after visibility; short. @error is NULL on success and borrowed. */
+typedef void (*DbCommitDone)(gpointer data, guint64 generation, const GError *error);
+/** db_txn_commit_async: (transfer full) @txn: queues and returns at once. */
+void db_txn_commit_async(DbTxn *txn, DbCommitDone done, gpointer data);
+
+/* -- What has changed ------------------------------------------------------------------------------------------------ */
+
+typedef enum DbOperation { DB_ADD, DB_MOD, DB_DEL } DbOperation;
+
+typedef struct DbChange {
+    DbOperation operation;
+    int class_id;
+    const char *ref;
+    DbRow *row; /* new version; NULL for DB_DEL. Borrowed */
+} DbChange;
+
+/** DbCommitHook: on the writer thread after each visible batch, rows in order of change; at most one entry per row and batch. Short. */
+typedef void (*DbCommitHook)(gpointer data, guint64 generation, const DbChange *changes, gsize n_changes);
+/** db_set_commit_hook: one hook (the event layer's); set before the first commit. */
+void db_set_commit_hook(Db *db, DbCommitHook hook, gpointer data);
+
+/* A consistent look at what is newer than a generation, for event.from. Holds off visibility of commits while it is open: be quick. */
+typedef struct DbDelta DbDelta;
+typedef void (*DbDeltaVisit)(gpointer data, const DbChange *change, guint64 changed);
+/**
+ * db_changes_since:
+ * @class_ids: classes of interest, n of them
+ *
+ * Visits rows of these classes changed after @generation: first DB_ADD (created after it), then DB_MOD, then DB_DEL (existed at it, gone now), each in
+ * order of change; cost follows their number. Returns the generation up to which this holds. *@ret_lost is TRUE when @generation
+ * is older than what the list of deletions holds (deletions may be missing).
+ */
+guint64 db_changes_since(Db *db, guint64 generation, const int *class_ids, gsize n_class_ids, DbDeltaVisit visit, gpointer data, gboolean *ret_lost);
+
+/** db_check: walks every row: types, enum members, references, unique uuids; calls @report with one line per violation. Returns their number. */
+guint db_check(Db *db, void (*report)(gpointer data, const char *line), gpointer data);

@@ -1,0 +1,15 @@
+/* JSON: reading by json-c with bounds, writing direct. */
+#pragma once
+
+#include "value/value.h"
+
+#define JSON_MAX_DEPTH 64
+
+/** json_read: a whole JSON document. Integers become VALUE_INT, other numbers VALUE_FLOAT, null VALUE_NIL. Errors: BASE_ERROR_INVALID. */
+Value *json_read(const char *text, gsize length, GError **error);
+
+/** json_write_value: as protocol notes 1.6: ints and floats as numbers, dates as strings, nil as null. */
+void json_write_value(GString *out, const Value *value);
+
+/** json_write_string: a JSON string literal with its quotes. */
+void json_write_string(GString *out, const char *text, gsize length);
