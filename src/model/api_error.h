@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Errors of the API: a code and string parameters, carried by GError. One setter per code is generated in "model/errors.h". */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The API's model as tables: classes, fields, messages, roles. The tables themselves are generated from model/ by gen/;
  * constants for them are in the generated "model/classes.h" (CLASS_VM, VM_POWER_STATE, ...), "model/enums.h" and "model/messages.h". */
 #pragma once
@@ -94,7 +95,7 @@ typedef struct ModelMessage {
     int class_id;
     MessageKind kind;
     int field; /* getter, setter, adder, remover; else -1 */
-    const ModelParam *params;
+    ModelParam *params;
     gsize n_params;
     gsize n_required; /* leading parameters without default */
     const Type *result;
