@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Errors of the lowest layer, and the helpers every layer uses to make one in a single line. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whole files and directories, with bounds and durable writes. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Log lines on stderr: time, level, fields, message; one line each, safe from any thread.
  * Under systemd (JOURNAL_STREAM set) the time is left out and a <N> priority put in front. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A GMainContext with a thread of its own: where timers and descriptors of one service live. */
 #pragma once
 

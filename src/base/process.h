@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Child processes: run one to its end with bounds, or start one that outlives us. Never a shell. */
 #pragma once
 
@@ -10,7 +11,7 @@ typedef struct ProcessSpec {
     const char *directory;          /* working directory; NULL for ours */
     const char *input;              /* text for its stdin; NULL for /dev/null */
     guint timeout_ms;               /* 0 for none; over it: SIGTERM, after 1 s SIGKILL, BASE_ERROR_TIMED_OUT */
-    gsize output_max_bytes;         /* bound on stdout and on stderr each; over it it is killed: BASE_ERROR_TOO_LARGE */
+    gsize output_max_bytes;         /* bound on stdout and on stderr each, 0 for 1 MiB; over it it is killed: BASE_ERROR_TOO_LARGE */
     GCancellable *cancellable;      /* (nullable): killed when triggered: BASE_ERROR_CANCELLED */
 } ProcessSpec;
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Small text helpers that GLib lacks: uuids, wire dates, bounded number parsing. */
 #pragma once
 

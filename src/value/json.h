@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* JSON: reading by json-c with bounds, writing direct. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Types of the API, and the one function that turns what came over the wire into a value of that type. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Typed values as they travel on the wire and rest in rows: immutable once shared, reference-counted, safe across threads.
  *
  * An array or map may be added to only by the one who made it, until its pointer is first given to somebody else. */

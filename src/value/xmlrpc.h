@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* XML-RPC as XenAPI's clients and storage plugins speak it. Reading is libxml2 SAX without entities; writing is direct. */
 #pragma once
 
