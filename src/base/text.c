@@ -286,3 +286,18 @@ base_now_us(void)
 {
     return g_get_real_time();
 }
+
+gboolean
+base_utf8_is_valid(const char *text, gsize length)
+{
+    const guint64 ones = G_GUINT64_CONSTANT(0x0101010101010101);
+    const guint64 high_bits = ones << 7;
+    guint64 word;
+
+    for (; length >= sizeof(word); text += sizeof(word), length -= sizeof(word)) {
+        memcpy(&word, text, sizeof(word));
+        if (((word | (word - ones)) & high_bits) != 0) /* a byte above 127, or a NUL */
+            break;
+    }
+    return g_utf8_validate_len(text, length, NULL);
+}

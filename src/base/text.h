@@ -42,3 +42,6 @@ gint64 base_now_us(void);
 
 /** base_random_text: @bytes random bytes from the kernel in lower-case hexadecimal (two digits each). For secrets. */
 char *base_random_text(gsize bytes);
+
+/** base_utf8_is_valid: g_utf8_validate_len(), eight bytes a step where they are ASCII. A NUL is not valid. */
+gboolean base_utf8_is_valid(const char *text, gsize length);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 typedef struct json_tokener Tokener;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tokener, json_tokener_free)
@@ -128,7 +129,7 @@ json_read(const char *text, gsize length, GError **error)
 {
     g_autoptr(JsonObject) json = NULL;
 
-    if (length >= G_MAXINT32 || !g_utf8_validate_len(text, length, NULL)) {
+    if (length >= G_MAXINT32 || !base_utf8_is_valid(text, length)) {
         base_error_set(error, BASE_ERROR_INVALID, "JSON: not valid UTF-8 text");
         return NULL;
     }

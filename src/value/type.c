@@ -60,7 +60,7 @@ check_utf8(const Value *value, GError **error)
     const char *text = value_get_string(value);
     gsize length = value_get_string_length(value);
 
-    if (g_utf8_validate_len(text, length, NULL))
+    if (base_utf8_is_valid(text, length))
         return TRUE;
     g_autofree char *shown = g_utf8_make_valid(text, (gssize)length);
     g_set_error_literal(error, TYPE_ERROR, TYPE_ERROR_NOT_UTF8, shown);
