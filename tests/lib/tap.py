@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs unittest cases and prints TAP, so that meson and tools/run-tests.py count each of them."""
 
+import re
 import sys
 import time
 import traceback
@@ -63,7 +64,8 @@ class TapResult(unittest.TestResult):
 
 def describe(test):
     """"/check_style/long_line_is_reported" of CheckStyleTest.test_long_line_is_reported."""
-    words = test.id().split(".")
+    # A failed set-up of a class is no case of its own: "setUpClass (__main__.VmTest)".
+    words = re.sub(r"(\w+) \((.*)\)", r"\2.\1", test.id()).split(".")
     name = words[-1].removeprefix("test_").replace("_", "-").replace("#", "")
     kind = words[-2] if len(words) > 1 else words[0]
     kind = "".join("-" + letter.lower() if letter.isupper() else letter for letter in kind.removesuffix("Test")).strip("-")
