@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The object database: one table of immutable rows per class, in memory, durable through a store.
  *
  * Readers take a reference to a row and never wait for a commit. All changes go through one writer thread, which takes what is
@@ -121,7 +122,8 @@ void db_txn_delete(DbTxn *txn, int class_id, const char *ref);
  * DbTxnStep:
  *
  * Runs on the writer thread at its place in the transaction; sees everything before it through db_txn_read(), may record further steps (run
- * right after it, in order), and fails the whole transaction by returning FALSE. Must be short: no input or output.
+ * right after it, in order), and fails the whole transaction by returning FALSE. Must be short: no input or output. May run a second time with
+ * the same @data, when the store refused a batch and its transactions are tried one by one: do not use @data up.
  */
 typedef gboolean (*DbTxnStep)(DbTxn *txn, gpointer data, GError **error);
 void db_txn_step(DbTxn *txn, DbTxnStep step, gpointer data, GDestroyNotify free_data);
@@ -133,8 +135,10 @@ GPtrArray *db_txn_referrers(DbTxn *txn, int class_id, int field, const char *ref
 /**
  * db_txn_commit:
  *
- * Waits until the changes are durable and visible; all or nothing. A transaction that touches only rows and fields that are not stored waits for no sync.
- * Errors: those of the steps; INTERNAL_ERROR when the store fails (disk full): then nothing has changed.
+ * Waits until the changes are durable and visible; all or nothing. A transaction that touches only rows and fields that are not stored needs no sync
+ * of its own. Every non-null ref it wrote must exist at its end: HANDLE_INVALID [class, ref]. Setting a field to what it holds changes nothing.
+ * Errors: those of the steps; OPERATION_NOT_ALLOWED [reason] when a row still names what is deleted (ON_DELETE_REFUSE); INTERNAL_ERROR when the store
+ * fails (disk full): then nothing has changed. *@ret_generation, if wanted: the batch's; its changes have exactly this one. @txn is spent.
  * Not from the writer thread or a commit hook.
  */
 gboolean db_txn_commit(DbTxn *txn, guint64 *ret_generation, GError **error);
@@ -157,21 +161,44 @@ typedef struct DbChange {
 
 /** DbCommitHook: on the writer thread after each visible batch, rows in order of change; at most one entry per row and batch. Short. */
 typedef void (*DbCommitHook)(gpointer data, guint64 generation, const DbChange *changes, gsize n_changes);
-/** db_set_commit_hook: one hook (the event layer's); set before the first commit. */
+/** db_set_commit_hook: one hook (the event layer's), NULL for none; on return the old one is not running and will not run again. */
 void db_set_commit_hook(Db *db, DbCommitHook hook, gpointer data);
 
-/* A consistent look at what is newer than a generation, for event.from. Holds off visibility of commits while it is open: be quick. */
-typedef struct DbDelta DbDelta;
-typedef void (*DbDeltaVisit)(gpointer data, const DbChange *change, guint64 changed);
+/* What a look at changes is about: a class, or one object of it. */
+typedef struct DbInterest {
+    int class_id;
+    const char *ref; /* NULL: all of the class */
+} DbInterest;
+
+/* One object in a DbDelta. */
+typedef struct DbDeltaChange {
+    DbOperation operation;
+    int class_id;
+    guint64 changed; /* generation of the change or deletion */
+    guint64 order;   /* place among all changes */
+    Value *ref;      /* string; owned */
+    DbRow *row;      /* NULL for DB_DEL; owned */
+} DbDeltaChange;
+
+/* What is newer than a generation, as of one moment. */
+typedef struct DbDelta {
+    guint64 generation;     /* up to which this holds */
+    gboolean is_lost;       /* deletions between the generation asked for and now may be missing */
+    DbDeltaChange *changes; /* first DB_ADD (created after it), then DB_MOD, then DB_DEL (existed at it, gone now), each in order of change */
+    gsize n_changes;
+    gsize *counts; /* rows of every class, by class id */
+} DbDelta;
+
 /**
- * db_changes_since:
- * @class_ids: classes of interest, n of them
+ * db_delta_new:
+ * @generation: 0 gives every row as DB_ADD; more than db_generation() (another database's) is lost
  *
- * Visits rows of these classes changed after @generation: first DB_ADD (created after it), then DB_MOD, then DB_DEL (existed at it, gone now), each in
- * order of change; cost follows their number. Returns the generation up to which this holds. *@ret_lost is TRUE when @generation
- * is older than what the list of deletions holds (deletions may be missing).
+ * At most one change per object; an object made and deleted since then is left out. Cost follows the number of changes since @generation
+ * of the classes asked for; for a single object only of its class's deletions, if it is gone.
  */
-guint64 db_changes_since(Db *db, guint64 generation, const int *class_ids, gsize n_class_ids, DbDeltaVisit visit, gpointer data, gboolean *ret_lost);
+DbDelta *db_delta_new(Db *db, guint64 generation, const DbInterest *interests, gsize n_interests);
+void db_delta_free(DbDelta *delta); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbDelta, db_delta_free)
 
 /** db_check: walks every row: types, enum members, references, unique uuids; calls @report with one line per violation. Returns their number. */
 guint db_check(Db *db, void (*report)(gpointer data, const char *line), gpointer data);
