@@ -183,7 +183,7 @@ def message_row(cls, message):
     row = [quote(f"{cls.name}.{message.name}"), class_constant(cls.name), f"MESSAGE_{message.kind}",
            field_constant(cls.name, message.field) if message.field else "-1",
            f"{symbol}_params" if message.params else "NULL", str(len(message.params)), str(required),
-           f"&{type_symbol(message.result)}", boolean(message.session), boolean(message.has_async), boolean(internal),
+           f"&{type_symbol(message.result)}", boolean(message.session), boolean(message.has_async), boolean(message.handled), boolean(internal),
            boolean(message.newer), "ROLE_POOL_ADMIN" if internal else f"ROLE_{upper(message.role)}",
            f"&{symbol}_engine" if message.engine else "NULL", quote(message.doc)]
     return f"    [{message_constant(cls.name, message.name)}] = {{{', '.join(row)}}},\n"

@@ -19,7 +19,7 @@ CLASS_KEYS = {"class", "doc", "rows", "persistent", "events", "stock", "handled"
 FIELD_KEYS = {"type", "qualifier", "doc", "default", "persistent", "on_delete", "derived_from", "accessors", "since",
               "write_roles"}
 MESSAGE_KEYS = {"doc", "roles", "params", "result", "errors", "async", "session", "since", "deprecated", "from_states",
-                "marks", "conflicts", "runs_on", "templates", "control_domain"}
+                "marks", "conflicts", "runs_on", "templates", "control_domain", "parked"}
 ENGINE_KEYS = ("from_states", "marks", "conflicts", "runs_on", "templates", "control_domain")
 
 
@@ -289,7 +289,7 @@ class Loader:
             name, "CUSTOM", block.get("doc", ""), self.role(where, block.get("roles", "")), params,
             self.type_of(where, result["type"]) if result else Type("void"), result.get("doc", ""),
             block.get("errors", []), block.get("async", True), block.get("session", True),
-            block.get("since") == "newer", block.get("deprecated", False), True, None, engine)
+            block.get("since") == "newer", block.get("deprecated", False), not block.get("parked", False), None, engine)
 
     def check_relations(self, model):
         for cls in model.classes.values():

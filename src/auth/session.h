@@ -31,6 +31,9 @@ Sessions *sessions_new(Db *db, AuthCheck check, gpointer check_data);
 void sessions_free(Sessions *sessions);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Sessions, sessions_free)
 
+/** sessions_set_host: the host that new sessions' rows name. Before the first login. */
+void sessions_set_host(Sessions *sessions, const char *host_ref);
+
 /**
  * sessions_login:
  * @is_trusted: a Unix socket's root: no password is looked at

@@ -42,6 +42,8 @@ typedef gboolean (*RpcHandler)(ApiCall *call, Value *const *params, Value **ret_
  * @n_workers: threads for handlers that wait on something
  */
 Rpc *rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHandler *handlers, struct ApiServices *services, guint n_workers);
+/** rpc_set_host: what tasks name as resident_on. Before the first call. */
+void rpc_set_host(Rpc *rpc, const char *host_ref);
 void rpc_free(Rpc *rpc); /* lets running handlers end (their cancellables are triggered), then frees. NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rpc, rpc_free)
 

@@ -12,16 +12,18 @@ Tasks *tasks_new(Db *db);
 void tasks_free(Tasks *tasks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tasks, tasks_free)
 
-/** tasks_recover: at start: fails what a crash left pending, clears every current_operations and fills in allowed_operations. @host_ref goes into resident_on. */
-gboolean tasks_recover(Tasks *tasks, const char *host_ref, GError **error);
+/** tasks_recover: at start: fails what a crash left pending. Marks are not stored, so they are gone already. */
+gboolean tasks_recover(Tasks *tasks, GError **error);
 
 typedef struct TaskSpec {
     const char *label;       /* name_label: the called name with prefix */
     const char *description;
     const char *session_ref; /* owner */
     const char *user_name;
+    const char *host_ref;    /* (nullable) where it runs */
     const char *subtask_of;  /* (nullable) */
     gboolean is_durable;     /* Async: the row is stored and stays after the end; otherwise it lives in memory and goes at the end */
+    gboolean is_hidden;      /* no row: messages without an async form */
 } TaskSpec;
 
 /** task_begin: a pending task. */
@@ -32,8 +34,12 @@ GCancellable *task_cancellable(Task *task);
 void task_set_progress(Task *task, double progress);
 /** task_end: writes result (XML text) or error, then status; releases marks first; frees @task. Exactly once. @error is borrowed. */
 void task_end(Task *task, Value *result, const GError *error);
+/** task_explain_cancel: *@error is a wait that was broken off because somebody cancelled @task: makes it TASK_CANCELLED [task]. Leaves others alone. */
+void task_explain_cancel(Task *task, GError **error);
 /** tasks_cancel: TASK_CANCELLED outcome is up to who runs it. HANDLE_INVALID if unknown; an ended one is left alone. */
 gboolean tasks_cancel(Tasks *tasks, const char *ref, GError **error);
+/** tasks_cancel_all: asks every running one to stop: the server is going down. */
+void tasks_cancel_all(Tasks *tasks);
 
 /**
  * task_mark:
@@ -45,3 +51,6 @@ gboolean tasks_cancel(Tasks *tasks, const char *ref, GError **error);
 gboolean task_mark(Task *task, const ModelMessage *message, Value *const *params, GError **error);
 /** task_mark_object: one more mark that only the handler knows (the host it chose). */
 gboolean task_mark_object(Task *task, int class_id, const char *ref, const char *operation, GError **error);
+
+/** task_allowed_operations: (transfer full): members of the class's operations that may begin on @row as it is: by the model's from_states and conflicts. */
+Value *task_allowed_operations(const DbRow *row);

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Builds the parts of the management server and wires them to each other. */
+#include "daemon/server.h"
+
+#include "api/services.h"
+#include "auth/password.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "daemon/domain_transport.h"
+#include "http/tls.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define PAM_SERVICE "xylem"
+#define PAM_SERVICE_FILE "/etc/pam.d/" PAM_SERVICE
+#define HTTP_THREADS 2
+#define CLI_BODY_MAX_BYTES 0 /* the handler takes the connection over before the body is read */
+#define STORAGE_BODY_MAX_BYTES (64 * 1024)
+
+struct Server {
+    const XylemdOptions *options;
+    int lock_fd;
+    ApiServices services;
+    CliServer *cli;
+    ApiVmSync *sync;
+    HttpServer *storage_http;
+    HttpServer *http;
+    char *password_path;
+};
+
+static char *
+state_path(const XylemdOptions *options, const char *name)
+{
+    return g_build_filename(options->state_directory, name, NULL);
+}
+
+/* Two servers on one database would lose each other's changes. */
+static gboolean
+take_state_directory(Server *server, GError **error)
+{
+    if (!base_dir_make(server->options->state_directory, 0700, error))
+        return FALSE;
+    g_autofree char *path = state_path(server->options, "xylemd.lock");
+    server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (server->lock_fd < 0)
+        return base_error_errno(error, errno, "open '%s'", path);
+    if (flock(server->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return base_error_set(error, BASE_ERROR_IO, "another xylemd uses '%s'", server->options->state_directory);
+    return TRUE;
+}
+
+static Db *
+open_database(const XylemdOptions *options, gboolean read_only, GError **error)
+{
+    g_autofree char *path = state_path(options, "xylem.db");
+    DbStore *store = db_store_sqlite_open(path, read_only, error);
+    return store != NULL ? db_open(store, error) : NULL;
+}
+
+static gboolean
+uses_pam(const XylemdOptions *options)
+{
+    if (!g_str_equal(options->auth, "auto"))
+        return g_str_equal(options->auth, "pam");
+    return geteuid() == 0 && access(PAM_SERVICE_FILE, R_OK) == 0;
+}
+
+static gboolean
+start_sessions(Server *server, GError **error)
+{
+    ApiServices *services = &server->services;
+    if (uses_pam(server->options)) {
+        services->sessions = sessions_new(services->db, password_pam_check, (gpointer)PAM_SERVICE);
+    } else {
+        server->password_path = state_path(server->options, "password");
+        if (!password_file_ensure(server->password_path, error))
+            return FALSE;
+        services->sessions = sessions_new(services->db, password_file_check, server->password_path);
+    }
+    sessions_on_logout(services->sessions, (void (*)(gpointer, const char *))event_cancel_session, services->events);
+    services->plugin_session = sessions_login_internal(services->sessions, "__sm__backend", TRUE, error);
+    return services->plugin_session != NULL;
+}
+
+static gboolean
+start_services(Server *server, GError **error)
+{
+    ApiServices *services = &server->services;
+    const XylemdOptions *options = server->options;
+    services->state_directory = g_strdup(options->state_directory);
+    services->guest_directory = g_strdup(options->guest_directory);
+    services->iso_directory = g_strdup(options->iso_directory);
+    services->clean_shutdown_timeout_s = (guint)options->shutdown_timeout_s;
+    services->db = open_database(options, FALSE, error);
+    if (services->db == NULL)
+        return FALSE;
+    services->events = event_hub_new(services->db);
+    services->tasks = tasks_new(services->db);
+    services->domains = domain_transport_client(options->domain_socket_path);
+    g_autofree char *storage_state = state_path(options, "storage");
+    services->storage = storage_new((const char *const *)options->plugin_directories, storage_state, error);
+    if (services->storage == NULL || !start_sessions(server, error) || !api_bootstrap(services, error))
+        return FALSE;
+    sessions_set_host(services->sessions, services->host_ref);
+    services->rpc = rpc_new(services->db, services->events, services->sessions, services->tasks, api_handlers, services,
+                            (guint)options->n_workers);
+    rpc_set_host(services->rpc, services->host_ref);
+    server->cli = cli_server_new(services->rpc, services->db, services->sessions);
+    return TRUE;
+}
+
+static gboolean
+listen_storage(Server *server, GError **error)
+{
+    const HttpRoute route = {"POST", "/", STORAGE_BODY_MAX_BYTES, api_storage_socket_handler, &server->services};
+    server->storage_http = http_server_new(&route, 1, 1);
+    return http_server_listen_unix(server->storage_http, server->options->storage_socket_path, 0600, error);
+}
+
+static gboolean
+listen_tls(Server *server, GError **error)
+{
+    if (server->options->port < 0)
+        return TRUE;
+    g_autofree char *certificate = state_path(server->options, "server.crt");
+    g_autofree char *key = state_path(server->options, "server.key");
+    return tls_certificate_ensure(certificate, key, g_get_host_name(), error) &&
+           http_server_listen_tcp(server->http, server->options->bind_address, (guint16)server->options->port, certificate,
+                                  key, &server->services.tls_port, error);
+}
+
+static gboolean
+listen_plain(Server *server, GError **error)
+{
+    if (server->options->plain_port < 0)
+        return TRUE;
+    return http_server_listen_tcp(server->http, server->options->bind_address, (guint16)server->options->plain_port, NULL,
+                                  NULL, &server->services.plain_port, error);
+}
+
+/* Where somebody who asked for any free port reads which ones it became. */
+static gboolean
+write_ports(Server *server, GError **error)
+{
+    g_autofree char *directory = state_path(server->options, "run");
+    g_autofree char *path = g_build_filename(directory, "ports.json", NULL);
+    g_autofree char *text =
+        g_strdup_printf("{\"tls\": %u, \"plain\": %u}\n", server->services.tls_port, server->services.plain_port);
+    return base_dir_make(directory, 0755, error) && base_file_write(path, text, strlen(text), 0644, error);
+}
+
+static gboolean
+listen_api(Server *server, GError **error)
+{
+    const HttpRoute routes[] = {
+        {"POST", "/", RPC_BODY_MAX_BYTES, rpc_http_handler, server->services.rpc},
+        {"POST", "/cli", CLI_BODY_MAX_BYTES, cli_http_handler, server->cli},
+        {"GET", "/console", 0, api_console_handler, &server->services},
+        {"CONNECT", "/console", 0, api_console_handler, &server->services},
+    };
+    server->http = http_server_new(routes, G_N_ELEMENTS(routes), HTTP_THREADS);
+    return http_server_listen_unix(server->http, server->options->socket_path, 0600, error) && listen_tls(server, error) &&
+           listen_plain(server, error) && write_ports(server, error);
+}
+
+Server *
+server_start(const XylemdOptions *options, GError **error)
+{
+    Server *server = g_new0(Server, 1);
+    server->options = options;
+    server->lock_fd = -1;
+    if (!take_state_directory(server, error) || !start_services(server, error) || !listen_storage(server, error) ||
+        !listen_api(server, error)) {
+        server_stop(server);
+        return NULL;
+    }
+    server->sync = api_vm_sync_start(&server->services);
+    log_info("serving on port %u (TLS), %u (plain; 0 is none) and '%s'", server->services.tls_port,
+             server->services.plain_port, options->socket_path);
+    return server;
+}
+
+void
+server_stop(Server *server)
+{
+    if (server == NULL)
+        return;
+    ApiServices *services = &server->services;
+    http_server_free(server->http);
+    api_vm_sync_stop(server->sync);
+    cli_server_free(server->cli);
+    rpc_free(services->rpc);
+    http_server_free(server->storage_http);
+    storage_free(services->storage);
+    domain_client_free(services->domains);
+    session_unref(services->plugin_session);
+    event_hub_free(services->events);
+    sessions_free(services->sessions);
+    tasks_free(services->tasks);
+    db_close(services->db);
+    g_free(services->state_directory);
+    g_free(services->guest_directory);
+    g_free(services->iso_directory);
+    g_free(services->host_ref);
+    g_free(services->host_uuid);
+    g_free(services->pool_ref);
+    g_free(server->password_path);
+    base_fd_clear(&server->lock_fd);
+    g_free(server);
+}
+
+static void
+print_violation(gpointer data, const char *line)
+{
+    printf("%s\n", line);
+}
+
+int
+server_check_db(const XylemdOptions *options)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Db) db = open_database(options, TRUE, &error);
+    if (db == NULL) {
+        fprintf(stderr, "xylemd: %s\n", error->message);
+        return 1;
+    }
+    guint n = db_check(db, print_violation, NULL);
+    printf("%u violations\n", n);
+    return n > 0 ? 1 : 0;
+}

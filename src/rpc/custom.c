@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Custom messages: the handler runs as a task, with its objects marked, on a thread that may wait. */
+#include "rpc/internal.h"
+
+#include "base/log.h"
+#include "model/errors.h"
+
+/* Takes what the job needs to answer before the work is done. */
+static void
+answer_async(RpcJob *job, const Task *task)
+{
+    RpcJob *early = g_new0(RpcJob, 1);
+    *early = *job;
+    early->params = NULL;
+    early->session = NULL;
+    early->called_name = NULL;
+    job->request = NULL;
+    job->waiter = NULL;
+    job_answer(early, value_string(task_ref(task)));
+}
+
+static Task *
+begin_task(RpcJob *job, GError **error)
+{
+    TaskSpec spec = {
+        .label = job->called_name,
+        .session_ref = job->session != NULL ? job->session->ref : NULL,
+        .user_name = job->session != NULL ? job->session->user_name : NULL,
+        .host_ref = job->rpc->host_ref,
+        .subtask_of = job->origin.subtask_of,
+        .is_durable = job->is_async,
+        .is_hidden = !job->message->has_async,
+    };
+    return task_begin(job->rpc->tasks, &spec, error);
+}
+
+static gboolean
+run_handler(RpcJob *job, Task *task, Value **ret_value, GError **error)
+{
+    ApiCall call = {
+        .rpc = job->rpc,
+        .db = job->rpc->db,
+        .services = job->rpc->services,
+        .message = job->message,
+        .origin = &job->origin,
+        .session = job->session,
+        .task = task,
+        .cancellable = task_cancellable(task),
+        .actor = {.task = task_ref(task), .user = job->session != NULL ? job->session->user_name : NULL},
+    };
+    return task_mark(task, job->message, job->params, error) &&
+           job->rpc->handlers[model_message_id(job->message)](&call, job->params, ret_value, error);
+}
+
+void
+custom_run(RpcJob *job)
+{
+    g_autoptr(GError) error = NULL;
+    if (job->rpc->handlers[model_message_id(job->message)] == NULL) {
+        api_error_not_implemented(&error, job->message->name);
+        job_fail(job, error);
+        return;
+    }
+    Task *task = begin_task(job, &error);
+    if (task == NULL) {
+        job_fail(job, error);
+        return;
+    }
+    g_autofree char *context = g_strdup_printf("task=%s %s", task_ref(task), job->called_name);
+    base_log_set_context(context);
+    if (job->is_async)
+        answer_async(job, task);
+
+    g_autoptr(Value) result = NULL;
+    gboolean is_done = run_handler(job, task, &result, &error);
+    task_explain_cancel(task, &error);
+    if (!is_done)
+        log_info("failed: %s", error->message);
+    task_end(task, result, error);
+    base_log_set_context(NULL);
+
+    if (job->is_async)
+        job_free(job);
+    else if (is_done)
+        job_answer(job, g_steal_pointer(&result));
+    else
+        job_fail(job, error);
+}

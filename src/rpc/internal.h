@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of this folder share: a call on its way from bytes to reply. */
+#pragma once
+
+#include "rpc/rpc.h"
+
+struct Rpc {
+    Db *db;
+    EventHub *events;
+    Sessions *sessions;
+    Tasks *tasks;
+    const RpcHandler *handlers;
+    struct ApiServices *services;
+    GThreadPool *workers;
+    char *host_ref; /* (nullable) */
+};
+
+/* How replies are spelled. */
+typedef struct RpcCodec {
+    const char *content_type; /* exactly as clients compare it */
+    DbEncoding encoding;
+    void (*success_begin)(GString *out);
+    void (*success_end)(GString *out);
+    void (*value)(GString *out, const Value *value);
+    void (*failure)(GString *out, const char *code, const char *const *params);
+    void (*map_begin)(GString *out);
+    void (*map_key)(GString *out, const char *key, gboolean is_first);
+    void (*map_key_end)(GString *out);
+    void (*map_end)(GString *out);
+} RpcCodec;
+
+extern const RpcCodec rpc_codec_xml;
+
+/* Somebody in this process who waits for the answer. */
+typedef struct RpcWaiter {
+    GMutex lock;
+    GCond done;
+    gboolean is_done;
+    Value *result;
+    GError *error;
+} RpcWaiter;
+
+/* One call. Answered exactly once, by job_answer() or one of its kin, which free it. */
+typedef struct RpcJob {
+    Rpc *rpc;
+    HttpRequest *request;  /* NULL for a call from inside */
+    RpcWaiter *waiter;     /* NULL for a call over the wire */
+    const RpcCodec *codec;
+    RpcOrigin origin;      /* its texts are borrowed from the request or the caller */
+    char *called_name;     /* "Async.VM.start" */
+    const ModelMessage *message;
+    gboolean is_async;
+    Value **params;        /* message->n_params of them, without the session, in canonical form */
+    Session *session;
+} RpcJob;
+
+/** job_prepare: finds the message and checks count, types, session and role. Errors: API_ERROR, in the order of protocol notes 1.4. */
+gboolean job_prepare(RpcJob *job, const char *method, const Value *params, GError **error);
+
+/* Ends of a job; each frees it. */
+void job_answer(RpcJob *job, Value *result);                /* (transfer full) (nullable): NULL is void */
+void job_fail(RpcJob *job, const GError *error);            /* any domain; borrowed */
+void job_answer_text(RpcJob *job, GString *body);           /* (transfer full): a whole reply in the job's codec */
+void job_free(RpcJob *job);                                 /* nobody is there to answer */
+
+/** job_actor: who changes the database. */
+DbActor job_actor(const RpcJob *job);
+
+/** regular_can_answer: whether the engine answers @message itself. */
+gboolean regular_can_answer(const RpcJob *job);
+/** regular_is_long: whether it may take long enough to be kept off a server thread. */
+gboolean regular_is_long(const RpcJob *job);
+/** regular_answer: answers a regular message; takes over @job. */
+void regular_answer(RpcJob *job);
+
+/** custom_run: runs the handler as a task and answers; takes over @job. Blocks. */
+void custom_run(RpcJob *job);
+
+/** parked_can_answer / parked_start: event.from and event.next, which wait without a thread; takes over @job. */
+gboolean parked_can_answer(const RpcJob *job);
+void parked_start(RpcJob *job);
+
+/** system_answer: the methods that belong to no class; FALSE if @method is none of them. Takes over @job if TRUE. */
+gboolean system_answer(RpcJob *job, const char *method, const Value *params);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The dispatcher: requests in, jobs to whoever answers them. */
+#include "rpc/internal.h"
+
+#include "base/error.h"
+#include "model/errors.h"
+#include "value/xmlrpc.h"
+
+static void
+run_on_worker(gpointer data, gpointer user_data)
+{
+    RpcJob *job = data;
+    if (regular_can_answer(job))
+        regular_answer(job);
+    else
+        custom_run(job);
+}
+
+Rpc *
+rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHandler *handlers,
+        struct ApiServices *services, guint n_workers)
+{
+    Rpc *rpc = g_new0(Rpc, 1);
+    *rpc = (Rpc){.db = db, .events = events, .sessions = sessions, .tasks = tasks, .handlers = handlers, .services = services};
+    rpc->workers = g_thread_pool_new(run_on_worker, NULL, (int)n_workers, FALSE, NULL);
+    return rpc;
+}
+
+void
+rpc_set_host(Rpc *rpc, const char *host_ref)
+{
+    g_free(rpc->host_ref);
+    rpc->host_ref = g_strdup(host_ref);
+}
+
+void
+rpc_free(Rpc *rpc)
+{
+    if (rpc == NULL)
+        return;
+    tasks_cancel_all(rpc->tasks);
+    g_thread_pool_free(rpc->workers, FALSE, TRUE);
+    g_free(rpc->host_ref);
+    g_free(rpc);
+}
+
+/* ---- Over the wire ---------------------------------------------------------------------------------------------- */
+
+static gboolean
+read_call(RpcJob *job, XmlrpcCall *ret_call, GError **error)
+{
+    gsize length = 0;
+    const char *body = http_request_body(job->request, &length);
+    g_autoptr(GError) malformed = NULL;
+    if (xmlrpc_read_call(body, length, ret_call, &malformed))
+        return TRUE;
+    if (g_utf8_validate(body, (gssize)length, NULL))
+        return api_error_internal_error(error, malformed->message);
+    g_autofree char *printable = g_utf8_make_valid(body, (gssize)MIN(length, 200));
+    return api_error_invalid_value(error, "Invalid UTF-8 string in parameter", printable);
+}
+
+/* To whoever answers it; takes over @job. */
+static void
+dispatch(RpcJob *job)
+{
+    if (parked_can_answer(job))
+        parked_start(job);
+    else if (regular_can_answer(job) && !regular_is_long(job))
+        regular_answer(job);
+    else
+        g_thread_pool_push(job->rpc->workers, job, NULL);
+}
+
+void
+rpc_http_handler(HttpRequest *request, gpointer data)
+{
+    RpcJob *job = g_new0(RpcJob, 1);
+    job->rpc = data;
+    job->request = http_request_ref(request);
+    job->codec = &rpc_codec_xml;
+    job->origin = (RpcOrigin){.is_trusted = http_request_is_trusted(request), .peer = http_request_peer(request),
+                              .subtask_of = http_request_header(request, "subtask-of")};
+    g_auto(XmlrpcCall) call = {NULL, NULL};
+    g_autoptr(GError) error = NULL;
+    if (!read_call(job, &call, &error)) {
+        job_fail(job, error);
+        return;
+    }
+    if (system_answer(job, call.method, call.params))
+        return;
+    if (job_prepare(job, call.method, call.params, &error))
+        dispatch(job);
+    else
+        job_fail(job, error);
+}
+
+/* ---- From inside ------------------------------------------------------------------------------------------------ */
+
+static void
+waiter_wait(RpcWaiter *waiter)
+{
+    g_mutex_lock(&waiter->lock);
+    while (!waiter->is_done)
+        g_cond_wait(&waiter->done, &waiter->lock);
+    g_mutex_unlock(&waiter->lock);
+    g_mutex_clear(&waiter->lock);
+    g_cond_clear(&waiter->done);
+}
+
+/* The caller's thread may wait, so it does the work itself; what goes on after the answer needs one of the pool. */
+static void
+dispatch_inside(RpcJob *job)
+{
+    if (parked_can_answer(job))
+        parked_start(job);
+    else if (regular_can_answer(job))
+        regular_answer(job);
+    else if (job->is_async)
+        g_thread_pool_push(job->rpc->workers, job, NULL);
+    else
+        custom_run(job);
+}
+
+gboolean
+rpc_invoke(Rpc *rpc, const RpcOrigin *origin, const char *method, Value *params, Value **ret_value, GError **error)
+{
+    RpcWaiter waiter = {.is_done = FALSE};
+    g_mutex_init(&waiter.lock);
+    g_cond_init(&waiter.done);
+    RpcJob *job = g_new0(RpcJob, 1);
+    *job = (RpcJob){.rpc = rpc, .waiter = &waiter, .origin = *origin};
+    g_autoptr(GError) refused = NULL;
+    if (!system_answer(job, method, params)) {
+        if (job_prepare(job, method, params, &refused))
+            dispatch_inside(job);
+        else
+            job_fail(job, refused);
+    }
+    waiter_wait(&waiter);
+    if (waiter.error != NULL) {
+        g_propagate_error(error, waiter.error);
+        return FALSE;
+    }
+    if (ret_value != NULL)
+        *ret_value = waiter.result != NULL ? waiter.result : value_string("");
+    else
+        value_unref(waiter.result);
+    return TRUE;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A task's life: its row, progress, cancellation and end. What it marks on objects is in mark.c.
+ *
+ *   pending ──► success | failure | cancelled      (cancelled: it failed after somebody had asked it to stop) */
+#include "task/internal.h"
+
+#include "base/error.h"
+#include "base/text.h"
+#include "model/classes.h"
+#include "model/enums.h"
+#include "model/errors.h"
+#include "value/xmlrpc.h"
+#include <math.h>
+
+/* Smaller steps are not worth an event to every client that watches. */
+#define PROGRESS_STEP 0.01
+
+static void
+mark_clear(gpointer data)
+{
+    g_free(((TaskMark *)data)->ref);
+}
+
+static void
+task_unref(Task *task)
+{
+    if (task == NULL || !g_atomic_ref_count_dec(&task->references))
+        return;
+    g_free(task->ref);
+    g_free(task->session_ref);
+    g_free(task->user_name);
+    g_object_unref(task->cancellable);
+    g_array_unref(task->marks);
+    g_free(task);
+}
+
+Tasks *
+tasks_new(Db *db)
+{
+    Tasks *tasks = g_new0(Tasks, 1);
+    tasks->db = db;
+    g_mutex_init(&tasks->lock);
+    tasks->by_ref = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)task_unref);
+    return tasks;
+}
+
+void
+tasks_free(Tasks *tasks)
+{
+    if (tasks == NULL)
+        return;
+    g_hash_table_unref(tasks->by_ref);
+    g_mutex_clear(&tasks->lock);
+    g_free(tasks);
+}
+
+DbActor
+task_actor(const Task *task)
+{
+    return (DbActor){.task = task->ref, .user = task->user_name};
+}
+
+const char *
+task_ref(const Task *task)
+{
+    return task->ref;
+}
+
+GCancellable *
+task_cancellable(Task *task)
+{
+    return task->cancellable;
+}
+
+static Task *
+task_new(Tasks *tasks, const TaskSpec *spec)
+{
+    g_autofree char *uuid = base_uuid_new();
+    Task *task = g_new0(Task, 1);
+    g_atomic_ref_count_init(&task->references);
+    task->tasks = tasks;
+    task->ref = g_strdup_printf("OpaqueRef:%s", uuid);
+    task->session_ref = g_strdup(spec->session_ref);
+    task->user_name = g_strdup(spec->user_name);
+    task->is_durable = spec->is_durable;
+    task->is_hidden = spec->is_hidden;
+    task->cancellable = g_cancellable_new();
+    task->marks = g_array_new(FALSE, TRUE, sizeof(TaskMark));
+    g_array_set_clear_func(task->marks, mark_clear);
+    return task;
+}
+
+static void
+write_row(DbTxn *txn, const Task *task, const TaskSpec *spec)
+{
+    const char *ref = spec->is_durable ? db_txn_insert(txn, CLASS_TASK, task->ref)
+                                       : db_txn_insert_volatile(txn, CLASS_TASK, task->ref);
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_NAME_LABEL, spec->label);
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_NAME_DESCRIPTION, spec->description ? spec->description : "");
+    db_txn_set(txn, CLASS_TASK, ref, TASK_CREATED, value_datetime(base_now_us() / G_USEC_PER_SEC));
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_STATUS, task_status_type_name(TASK_STATUS_TYPE_PENDING));
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_TYPE, "<none/>");
+    db_txn_set_int(txn, CLASS_TASK, ref, TASK_EXTERNALPID, -1);
+    db_txn_set_int(txn, CLASS_TASK, ref, TASK_STUNNELPID, -1);
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_BACKTRACE, "()");
+    if (spec->session_ref != NULL)
+        db_txn_set_string(txn, CLASS_TASK, ref, TASK_SESSION, spec->session_ref);
+    if (spec->host_ref != NULL)
+        db_txn_set_string(txn, CLASS_TASK, ref, TASK_RESIDENT_ON, spec->host_ref);
+    if (spec->subtask_of != NULL)
+        db_txn_set_string(txn, CLASS_TASK, ref, TASK_SUBTASK_OF, spec->subtask_of);
+}
+
+Task *
+task_begin(Tasks *tasks, const TaskSpec *spec, GError **error)
+{
+    Task *task = task_new(tasks, spec);
+    DbActor actor = task_actor(task);
+    g_autoptr(DbTxn) txn = db_txn_new(tasks->db, &actor);
+    write_row(txn, task, spec);
+    if (!spec->is_hidden && !db_txn_commit(txn, NULL, error)) {
+        task_unref(task);
+        return NULL;
+    }
+    g_atomic_ref_count_inc(&task->references);
+    g_mutex_lock(&tasks->lock);
+    g_hash_table_insert(tasks->by_ref, task->ref, task);
+    g_mutex_unlock(&tasks->lock);
+    return task;
+}
+
+static void
+progress_done(gpointer data, guint64 generation, const GError *error)
+{
+}
+
+void
+task_set_progress(Task *task, double progress)
+{
+    if (task->is_hidden || !(fabs(progress - task->published_progress) >= PROGRESS_STEP))
+        return;
+    task->published_progress = progress;
+    DbActor actor = task_actor(task);
+    DbTxn *txn = db_txn_new(task->tasks->db, &actor);
+    db_txn_set(txn, CLASS_TASK, task->ref, TASK_PROGRESS, value_float(CLAMP(progress, 0.0, 1.0)));
+    db_txn_commit_async(txn, progress_done, NULL);
+}
+
+static Value *
+error_info(const GError *error)
+{
+    Value *info = value_array_new(4);
+    if (error->domain != API_ERROR) {
+        value_array_add(info, value_string("INTERNAL_ERROR"));
+        value_array_add(info, value_string(error->message));
+        return info;
+    }
+    value_array_add(info, value_string(api_error_code(error)));
+    for (const char *const *param = api_error_params(error); *param != NULL; param++)
+        value_array_add(info, value_string(*param));
+    return info;
+}
+
+static void
+write_result(DbTxn *txn, const Task *task, Value *result)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    if (result != NULL)
+        xmlrpc_write_value(text, result);
+    else
+        g_string_append(text, "<value></value>");
+    db_txn_set_string(txn, CLASS_TASK, task->ref, TASK_RESULT, text->str);
+}
+
+/* Status goes last in the transaction, and readers see all of it at once: whoever sees an end sees its result. */
+static void
+write_end(DbTxn *txn, const Task *task, Value *result, const GError *error)
+{
+    TaskStatusType status = error == NULL                                 ? TASK_STATUS_TYPE_SUCCESS
+                            : api_error_is(error, "TASK_CANCELLED") ? TASK_STATUS_TYPE_CANCELLED
+                                                                          : TASK_STATUS_TYPE_FAILURE;
+    if (error == NULL)
+        write_result(txn, task, result);
+    else
+        db_txn_set(txn, CLASS_TASK, task->ref, TASK_ERROR_INFO, error_info(error));
+    db_txn_set(txn, CLASS_TASK, task->ref, TASK_FINISHED, value_datetime(base_now_us() / G_USEC_PER_SEC));
+    db_txn_set(txn, CLASS_TASK, task->ref, TASK_PROGRESS, value_float(1.0));
+    db_txn_set_string(txn, CLASS_TASK, task->ref, TASK_STATUS, task_status_type_name(status));
+}
+
+typedef struct EndStep {
+    Task *task;
+    Value *result;
+    const GError *error;
+} EndStep;
+
+/* A step, because a client may have destroyed the row meanwhile: then only the marks are left to take off. */
+static gboolean
+end_step(DbTxn *txn, gpointer data, GError **error)
+{
+    EndStep *step = data;
+    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_TASK, step->task->ref);
+    if (row == NULL)
+        return TRUE;
+    if (step->task->is_durable)
+        write_end(txn, step->task, step->result, step->error);
+    else
+        db_txn_delete(txn, CLASS_TASK, step->task->ref);
+    return TRUE;
+}
+
+void
+task_end(Task *task, Value *result, const GError *error)
+{
+    Tasks *tasks = task->tasks;
+    DbActor actor = task_actor(task);
+    EndStep step = {task, result, error};
+    g_autoptr(DbTxn) txn = db_txn_new(tasks->db, &actor);
+    task_unmark(task, txn);
+    if (!task->is_hidden)
+        db_txn_step(txn, end_step, &step, NULL);
+    if (!task->is_hidden || task->marks->len > 0)
+        /* It fails only when the disk is full: the row stays pending, and the server's next start ends it. */
+        db_txn_commit(txn, NULL, NULL);
+
+    g_mutex_lock(&tasks->lock);
+    g_hash_table_remove(tasks->by_ref, task->ref);
+    g_mutex_unlock(&tasks->lock);
+    task_unref(task);
+}
+
+gboolean
+tasks_cancel(Tasks *tasks, const char *ref, GError **error)
+{
+    g_autoptr(DbRow) row = db_require(tasks->db, CLASS_TASK, ref, error);
+    if (row == NULL)
+        return FALSE;
+    g_autoptr(GCancellable) cancellable = NULL;
+    g_mutex_lock(&tasks->lock);
+    Task *task = g_hash_table_lookup(tasks->by_ref, ref);
+    if (task != NULL)
+        cancellable = g_object_ref(task->cancellable);
+    g_mutex_unlock(&tasks->lock);
+    if (cancellable != NULL)
+        g_cancellable_cancel(cancellable);
+    return TRUE;
+}
+
+void
+tasks_cancel_all(Tasks *tasks)
+{
+    g_autoptr(GPtrArray) running = g_ptr_array_new_with_free_func(g_object_unref);
+    g_mutex_lock(&tasks->lock);
+    GHashTableIter iter;
+    gpointer task;
+    g_hash_table_iter_init(&iter, tasks->by_ref);
+    while (g_hash_table_iter_next(&iter, NULL, &task))
+        g_ptr_array_add(running, g_object_ref(((Task *)task)->cancellable));
+    g_mutex_unlock(&tasks->lock);
+    for (guint i = 0; i < running->len; i++)
+        g_cancellable_cancel(g_ptr_array_index(running, i));
+}
+
+void
+task_explain_cancel(Task *task, GError **error)
+{
+    if (error == NULL || *error == NULL || !g_cancellable_is_cancelled(task->cancellable))
+        return;
+    if (!g_error_matches(*error, BASE_ERROR, BASE_ERROR_CANCELLED) &&
+        !g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return;
+    g_clear_error(error);
+    api_error_task_cancelled(error, task->ref);
+}
+
+gboolean
+tasks_recover(Tasks *tasks, GError **error)
+{
+    g_autoptr(GPtrArray) rows = db_get_all(tasks->db, CLASS_TASK);
+    g_autoptr(DbTxn) txn = db_txn_new(tasks->db, NULL);
+    g_autoptr(GError) reason = NULL;
+    api_error_internal_error(&reason, "the server was restarted before the task ended");
+    for (guint i = 0; i < rows->len; i++) {
+        DbRow *row = g_ptr_array_index(rows, i);
+        const char *status = db_row_string(row, TASK_STATUS);
+        if (!g_str_equal(status, "pending") && !g_str_equal(status, "cancelling"))
+            continue;
+        Task task = {.ref = (char *)row->ref};
+        write_end(txn, &task, NULL, reason);
+    }
+    return db_txn_commit(txn, NULL, error);
+}
