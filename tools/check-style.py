@@ -22,7 +22,8 @@ LINE_WIDTH = {".c": 180, ".h": 180, ".py": 140, ".js": 140, ".mjs": 140, ".css":
 
 # Hosts that stand for themselves in documents, examples and formats; any other address in the tree is a slip.
 KNOWN_HOSTS = re.compile(r"(^|\.)(example|test|invalid|localhost|host|server|gnu\.org|w3\.org|example\.(com|org|net)|debian\.org"
-                         r"|freedesktop\.org|xenproject\.org|xapi-project\.github\.io|kernel\.org|qemu\.org|sqlite\.org)$|^[0-9.]+$|^\[|^[%${<]|^$")
+                         r"|freedesktop\.org|xenproject\.org|xapi-project\.github\.io|github\.com|kernel\.org|qemu\.org"
+                         r"|sqlite\.org)$|^[0-9.]+$|^\[|^[%${<]|^$")
 ADDRESS = re.compile(r"\bhttps?://([^/\s\"'<>)`:\\\[]*)")
 HOME_PATH = re.compile(r"(?<![\w./-])/(?:work|home|Users)/[\w.]")
 UNFINISHED = re.compile(r"\b(?:FIX" r"ME|TO" r"DO|XX" r"X|HA" r"CK)\b")
