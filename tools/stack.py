@@ -93,7 +93,7 @@ class Stack:
         else:
             command = ["--state", str(self.state), "--socket", str(self.socket), "--domain-socket", xenopsd_socket,
                        "--storage-socket", storage_socket, "--plugin-dir", str(self.build / "plugins"),
-                       "--port", str(self.port), "--bind", self.bind]
+                       "--port", str(self.port), "--bind", self.bind, "--auth", "password"]
             command += ["--plain-port", str(self.plain_port)] if self.plain_port is not None else []
             command += ["--guest-dir", str(self.guest_dir)] if self.guest_dir else []
             command += self.options

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Means of measuring: wrk pinned to one core with the server, the reference servers and probes, memory and times of a process."""
+
+import contextlib
+import os
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+import xmlrpc.client
+from pathlib import Path
+
+import xenapi_client
+
+HERE = Path(__file__).resolve().parent
+SECONDS = 2
+ROUNDS = 3
+CORE = 0
+
+
+class BenchError(Exception):
+    """A measurement that cannot be made, in one line."""
+
+
+def pin(pid, core=CORE):
+    """All threads of a process onto one core: rates without pinning measure the scheduler."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(task.name), {core})
+
+
+def unpin(pid):
+    """Back onto all cores."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(task.name), os.sched_getaffinity(0))
+
+
+def resident_kib(pid):
+    """Memory that a process has in RAM."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1))
+
+
+def body(method, *params):
+    """A call as XML, on one line."""
+    text = xmlrpc.client.dumps(tuple(xenapi_client.on_wire(param) for param in params), method)
+    return re.sub(r">\s+<", "><", text.replace("\n", ""))
+
+
+def wrk_rate(port, connections, bodies, seconds=SECONDS, core=CORE):
+    """Answers per second to @bodies posted over kept connections."""
+    with tempfile.NamedTemporaryFile("w", suffix=".bodies", encoding="utf-8") as file:
+        file.write("\n".join(bodies) + "\n")
+        file.flush()
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", HERE / "post.lua",
+                   f"http://127.0.0.1:{port}/"]
+        if core is not None:
+            command = ["taskset", "--cpu-list", str(core), *command]
+        result = subprocess.run(command, env={**os.environ, "XYLEM_BENCH_BODIES": file.name}, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    rate = re.search(r"Requests/sec:\s*([0-9.]+)", result.stdout)
+    if rate is None or "Non-2xx" in result.stdout or "Socket errors" in result.stdout:
+        raise BenchError(f"wrk: {' '.join(result.stdout.split())}")
+    return float(rate.group(1))
+
+
+def interleaved(first, second, rounds=ROUNDS):
+    """Medians of two measurements made in turn, so that what else the machine does hits both."""
+    values = [(first(), second()) for _ in range(rounds)]
+    return statistics.median(a for a, _ in values), statistics.median(b for _, b in values)
+
+
+@contextlib.contextmanager
+def constant_server(build, size, threads=1):
+    """The port of a server over the same HTTP library that answers @size bytes to everything."""
+    program = Path(build) / "tools/constant_server"
+    if not program.exists():
+        raise BenchError(f"{program} is not there")
+    process = subprocess.Popen([program, str(size), str(threads)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(process.stdout.readline())
+        pin(process.pid)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def fsync_rate(build, folder):
+    """Durable 4 KiB appends per second on the disk of @folder."""
+    result = subprocess.run([Path(build) / "tools/fsync_probe", folder, str(SECONDS)], stdout=subprocess.PIPE, text=True, check=True)
+    return float(result.stdout)
+
+
+def timed(function, *arguments):
+    """Seconds that a call takes."""
+    started = time.monotonic()
+    function(*arguments)
+    return time.monotonic() - started
