@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tasks that clients make, change, cancel and clear away. */
+#include "api/services.h"
+
+#include "base/text.h"
+
+/* Source: protocol notes 3: for HTTP handlers: the client passes its ref as task_id */
+gboolean
+api_task__create(ApiCall *call, const TaskCreateArgs *args, Value **ret_value, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    const char *ref = db_txn_insert(txn, CLASS_TASK, NULL);
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_NAME_LABEL, args->label);
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_NAME_DESCRIPTION, args->description);
+    db_txn_set(txn, CLASS_TASK, ref, TASK_CREATED, value_datetime(base_now_us() / G_USEC_PER_SEC));
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_TYPE, "<none/>");
+    db_txn_set_int(txn, CLASS_TASK, ref, TASK_EXTERNALPID, -1);
+    db_txn_set_int(txn, CLASS_TASK, ref, TASK_STUNNELPID, -1);
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_BACKTRACE, "()");
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_RESIDENT_ON, call->services->host_ref);
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_SESSION, call->session->ref);
+    g_autoptr(Value) result = value_string(ref);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    *ret_value = g_steal_pointer(&result);
+    return TRUE;
+}
+
+static gboolean
+destroy_or_mark(DbTxn *txn, gpointer data, GError **error)
+{
+    const char *ref = data;
+    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_TASK, ref);
+    if (row == NULL)
+        return api_error_handle_invalid(error, "task", ref);
+    /* Source: protocol notes 3: a pending one shows that it is to go, and goes at its end */
+    if (g_str_equal(db_row_string(row, TASK_STATUS), task_status_type_name(TASK_STATUS_TYPE_PENDING)))
+        db_txn_map_put(txn, CLASS_TASK, ref, TASK_CURRENT_OPERATIONS, ref,
+                       value_string(task_allowed_operations_name(TASK_ALLOWED_OPERATIONS_DESTROY)));
+    else
+        db_txn_delete(txn, CLASS_TASK, ref);
+    return TRUE;
+}
+
+gboolean
+api_task__destroy(ApiCall *call, const TaskDestroyArgs *args, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_step(txn, destroy_or_mark, (gpointer)args->self.id, NULL);
+    return db_txn_commit(txn, NULL, error);
+}
+
+gboolean
+api_task__cancel(ApiCall *call, const TaskCancelArgs *args, GError **error)
+{
+    return tasks_cancel(call->services->tasks, args->task.id, error);
+}
+
+static gboolean
+set_field(ApiCall *call, TaskRef task, int field, Value *value, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_set(txn, CLASS_TASK, task.id, field, value);
+    return db_txn_commit(txn, NULL, error);
+}
+
+gboolean
+api_task__set_status(ApiCall *call, const TaskSetStatusArgs *args, GError **error)
+{
+    return set_field(call, args->self, TASK_STATUS, value_string(task_status_type_name(args->value)), error);
+}
+
+gboolean
+api_task__set_progress(ApiCall *call, const TaskSetProgressArgs *args, GError **error)
+{
+    return set_field(call, args->self, TASK_PROGRESS, value_float(CLAMP(args->value, 0.0, 1.0)), error);
+}
+
+gboolean
+api_task__set_result(ApiCall *call, const TaskSetResultArgs *args, GError **error)
+{
+    return set_field(call, args->self, TASK_RESULT, value_string(args->value), error);
+}
+
+gboolean
+api_task__set_error_info(ApiCall *call, const TaskSetErrorInfoArgs *args, GError **error)
+{
+    return set_field(call, args->self, TASK_ERROR_INFO, value_ref(args->value), error);
+}
