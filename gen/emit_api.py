@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Back end for src/api: argument structs, prototypes of the handlers, and the table that unpacks values and calls them."""
 from emit_model import each_message
-from names import banner, camel, identifier, lower, message_constant, ref_struct, wrap_comment
+from names import banner, camel, enum_base, identifier, lower, message_constant, ref_struct, wrap_comment
 
 
 def handled(model):
@@ -20,7 +20,7 @@ def struct(cls, message):
 
 def c_type(a_type):
     return {"string": "const char *", "datetime": "const char *", "int": "gint64 ", "float": "double ", "bool": "gboolean ",
-            "ref": f"{ref_struct(a_type.name)} ", "enum": f"{camel(a_type.name)} "}.get(a_type.kind, "Value *")
+            "ref": f"{ref_struct(a_type.name)} ", "enum": f"{camel(enum_base(a_type.name))} "}.get(a_type.kind, "Value *")
 
 
 def unpack(param, index):
@@ -34,7 +34,7 @@ def unpack(param, index):
         case "ref":
             return f".{name} = {{value_get_string({value})}}"
         case "enum":
-            return f".{name} = ({camel(param.type.name)})type_enum_index(&enum_{param.type.name}, value_get_string({value}))"
+            return f".{name} = ({camel(enum_base(param.type.name))})type_enum_index(&enum_{param.type.name}, value_get_string({value}))"
     return f".{name} = {value}"
 
 

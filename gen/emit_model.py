@@ -3,7 +3,7 @@
 import json
 
 from model import resolve_mark
-from names import (banner, boolean, camel, class_constant, field_constant, lower, message_constant, quote,
+from names import (banner, boolean, camel, class_constant, enum_base, field_constant, lower, message_constant, quote,
                    ref_struct, type_symbol, upper, wrap_comment)
 
 
@@ -36,12 +36,13 @@ def all_types(model):
 def enums_h(model):
     out = [banner("model/enums.toml"), "#pragma once\n\n#include \"value/type.h\"\n"]
     for name, members in model.enums.items():
-        out.append(f"\n/* {wrap_comment(model.enum_docs[name].get('doc', ''))} */\ntypedef enum {camel(name)} {{\n")
+        base = enum_base(name)
+        out.append(f"\n/* {wrap_comment(model.enum_docs[name].get('doc', ''))} */\ntypedef enum {camel(base)} {{\n")
         docs = model.enum_docs[name]["members"]
-        out += [f"    {upper(name)}_{upper(member)}, /* {wrap_comment(docs[member])} */\n" for member in members]
-        out.append(f"    {upper(name)}_N,\n}} {camel(name)};\n")
+        out += [f"    {upper(base)}_{upper(member)}, /* {wrap_comment(docs[member])} */\n" for member in members]
+        out.append(f"    {upper(base)}_N,\n}} {camel(base)};\n")
         out.append(f"extern const TypeEnum enum_{name};\n")
-        out.append(f"const char *{lower(name)}_name({camel(name)} value); /* wire spelling */\n")
+        out.append(f"const char *{lower(base)}_name({camel(base)} value); /* wire spelling */\n")
     return "".join(out)
 
 
@@ -51,7 +52,7 @@ def enums_c(model):
         rows = ", ".join(quote(member) for member in members)
         out.append(f"\nstatic const char *const {lower(name)}_members[] = {{{rows}, NULL}};\n")
         out.append(f"const TypeEnum enum_{name} = {{{quote(name)}, {lower(name)}_members}};\n\n")
-        out.append(f"const char *\n{lower(name)}_name({camel(name)} value)\n{{\n    return {lower(name)}_members[value];\n}}\n")
+        out.append(f"const char *\n{lower(enum_base(name))}_name({camel(enum_base(name))} value)\n{{\n    return {lower(name)}_members[value];\n}}\n")
     return "".join(out)
 
 

@@ -8,6 +8,15 @@ KEYWORDS = {"auto", "break", "case", "char", "class", "const", "continue", "defa
             "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while"}
 
 
+# Enums whose own name would meet one of src/domain's in C.
+ENUM_ALIASES = {"domain_type": "vm_domain_type"}
+
+
+def enum_base(name):
+    """What an enum's C names start from."""
+    return ENUM_ALIASES.get(name, name)
+
+
 def upper(name):
     return re.sub(r"\W", "_", name).upper()
 
