@@ -15,7 +15,7 @@ import source
 PROTOTYPE = re.compile(r"^[A-Za-z_][\w\s*]*?[\s*](\w+)\(")
 DEFINED = re.compile(r"^(?:#define |(?:static )?inline [^(]*?|static [^(]*?)(\w+)\(", re.MULTILINE)  # macros and inline functions
 UNVERIFIED = re.compile(r"\bUnverified:\s*(.*?)\s*(?:\*/)?$")
-NOT_PROTOTYPES = ("typedef", "static", "struct", "union", "enum", "return", "G_DEFINE", "G_DECLARE", "G_STATIC", "extern", "#")
+NOT_PROTOTYPES = ("typedef", "static", "return", "G_DEFINE", "G_DECLARE", "G_STATIC", "extern", "#")
 # What these do follows from their names and the type's comment. Source: CONTRIBUTING.md, ownership.
 PLAIN_ENDINGS = ("_new", "_free", "_ref", "_unref", "_clear", "_init", "_quark")
 RULES = ["public-function-has-comment", "comment-names-its-function", "document-links-exist"]

@@ -36,12 +36,13 @@ def read_sections(text):
 
 
 def packages_of(names):
-    """All packages of the named sections, in order."""
+    """All packages of the named sections, in order; "nodejs unless node" stands for nodejs where there is no command node."""
     sections = read_sections(PACKAGES.read_text(encoding="utf-8"))
     unknown = [name for name in names if name not in sections]
     if unknown:
         raise DebianError(f"packages.txt has no section '{unknown[0]}'")
-    return [package for name in names for package in sections[name]]
+    entries = [entry.partition(" unless ") for name in names for entry in sections[name]]
+    return [package for package, unless, command in entries if not unless or shutil.which(command) is None]
 
 
 def missing(packages):
@@ -57,7 +58,7 @@ def as_root(command):
     if os.geteuid() == 0:
         return command
     if shutil.which("sudo") is None:
-        raise DebianError("not root and there is no sudo: as root, run: " + " ".join(command))
+        raise DebianError("neither root nor sudo; let root run: " + " ".join(word for word in command if word != "--quiet"))
     return ["sudo", *command]
 
 
@@ -80,8 +81,8 @@ def install(sections):
     if not wanted:
         return
     print("Missing Debian packages: " + " ".join(wanted), flush=True)
-    print("Installing them with " + ("apt-get." if os.geteuid() == 0 else "sudo apt-get."), flush=True)
     arguments = ["install", "--yes", "--no-install-recommends", *wanted]
+    print("Installing them: " + " ".join(as_root(["apt-get", *arguments])), flush=True)
     if has_lists() and apt_get(*arguments):
         return
     # No lists, or lists that name versions that have gone: read them again.

@@ -3,6 +3,7 @@
 """Tests of the tools around the build: counting test cases, choosing tests, package lists, the guest's archive."""
 
 import importlib.util
+import shutil
 import stat
 import sys
 import unittest
@@ -82,6 +83,11 @@ class PackagesTest(unittest.TestCase):
     def test_unknown_section_is_refused(self):
         with self.assertRaisesRegex(debian.DebianError, "no section 'other'"):
             debian.packages_of(["other"])
+
+    def test_package_is_not_needed_where_its_command_is(self):
+        entries = debian.packages_of(["test"])
+        self.assertTrue(all(" " not in entry for entry in entries), entries)
+        self.assertEqual("nodejs" in entries, shutil.which("node") is None)
 
     def test_no_package_stands_twice(self):
         sections = debian.read_sections(debian.PACKAGES.read_text(encoding="utf-8"))
