@@ -101,8 +101,9 @@ static int
 child_hang(const char *argument)
 {
     fputs("about to hang\n", stderr);
-    for (;;)
-        pause();
+    while (pause() < 0)
+        continue;
+    return 1;
 }
 
 /* Leaves SIGTERM unheeded, and a child of its own; both hold the FIFO named @argument open. */

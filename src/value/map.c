@@ -8,8 +8,9 @@
 #include "base/text.h"
 #include "value/internal.h"
 
-#define KEY_CACHE_SLOTS     1024 /* a power of two, a few times the number of field names */
-#define KEY_CACHE_MAX_BYTES 35   /* uuids and refs, which come and go, are longer than that */
+#define KEY_CACHE_SETS      512 /* a power of two; with KEY_CACHE_WAYS, a few times the number of field names */
+#define KEY_CACHE_WAYS      4   /* keys of one set, the one used last in front */
+#define KEY_CACHE_MAX_BYTES 35 /* uuids and refs, which come and go, are longer than that */
 
 static guint64 hash_seed[2];
 
@@ -54,7 +55,7 @@ key_cache_free(gpointer data)
 {
     Value **slots = data;
 
-    for (gsize i = 0; i < KEY_CACHE_SLOTS; i++)
+    for (gsize i = 0; i < KEY_CACHE_SETS * KEY_CACHE_WAYS; i++)
         value_unref(slots[i]);
     g_free(slots);
 }
@@ -69,23 +70,40 @@ key_is(const Value *key, const char *text, gsize length)
     return have->length == length && memcmp(have->text, text, length) == 0;
 }
 
+/* Moves the key to the front of @set, or makes it there in place of the one not used for longest. */
+static Value *
+key_cache_get(Value **set, const char *text, gsize length)
+{
+    guint way = 0;
+
+    while (way < KEY_CACHE_WAYS && set[way] != NULL && !key_is(set[way], text, length))
+        way++;
+    Value *key;
+    if (way < KEY_CACHE_WAYS && set[way] != NULL) {
+        key = set[way];
+    } else {
+        key = value_string_sized(text, length);
+        way = MIN(way, KEY_CACHE_WAYS - 1);
+        value_unref(set[way]);
+    }
+    for (; way > 0; way--)
+        set[way] = set[way - 1];
+    set[0] = key;
+    return value_ref(key);
+}
+
 static Value *
 key_new(const char *text, gsize length, guint32 hash)
 {
     if (length > KEY_CACHE_MAX_BYTES)
         return value_string_sized(text, length);
 
-    Value **slots = g_private_get(&key_cache);
-    if (slots == NULL) {
-        slots = g_new0(Value *, KEY_CACHE_SLOTS);
-        g_private_set(&key_cache, slots);
+    Value **sets = g_private_get(&key_cache);
+    if (sets == NULL) {
+        sets = g_new0(Value *, KEY_CACHE_SETS * KEY_CACHE_WAYS);
+        g_private_set(&key_cache, sets);
     }
-    Value **slot = &slots[hash & (KEY_CACHE_SLOTS - 1)];
-    if (*slot == NULL || !key_is(*slot, text, length)) {
-        value_unref(*slot);
-        *slot = value_string_sized(text, length);
-    }
-    return value_ref(*slot);
+    return key_cache_get(&sets[(hash & (KEY_CACHE_SETS - 1)) * KEY_CACHE_WAYS], text, length);
 }
 
 static ValueMap *

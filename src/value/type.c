@@ -258,10 +258,13 @@ coerce_set(const Type *type, Value *value, GError **error)
         if (item == NULL)
             return NULL;
         changed = changed || item != given;
-        if (seen != NULL ? !g_hash_table_add(seen, item) : array_has(set, item))
+        if (seen != NULL ? g_hash_table_contains(seen, item) : array_has(set, item)) {
             changed = TRUE;
-        else
-            value_array_add(set, g_steal_pointer(&item));
+            continue;
+        }
+        if (seen != NULL)
+            g_hash_table_add(seen, item);
+        value_array_add(set, g_steal_pointer(&item));
     }
     return changed ? g_steal_pointer(&set) : value_ref(value);
 }
