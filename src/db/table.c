@@ -261,7 +261,7 @@ db_table_remove(DbTable *table, DbSlot *slot)
 }
 
 void
-db_table_note_deletion(DbTable *table, Value *ref, guint64 created, guint64 generation, guint64 order)
+db_table_note_deletion(DbTable *table, const DbDeletion *deletion)
 {
     if (table->deletions == NULL)
         table->deletions = g_new0(DbDeletion, DB_DELETIONS_KEPT);
@@ -273,7 +273,8 @@ db_table_note_deletion(DbTable *table, Value *ref, guint64 created, guint64 gene
         table->n_deletions--;
     }
     guint place = (table->deletions_start + table->n_deletions++) % DB_DELETIONS_KEPT;
-    table->deletions[place] = (DbDeletion){generation, created, order, value_ref(ref)};
+    table->deletions[place] = *deletion;
+    value_ref(deletion->ref);
 }
 
 const DbDeletion *

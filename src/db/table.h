@@ -13,6 +13,7 @@ typedef struct DbDeletion {
     guint64 created; /* generation that had inserted the row */
     guint64 order;
     Value *ref;
+    gboolean is_stored; /* the store's change log has it */
 } DbDeletion;
 
 typedef struct DbTable {
@@ -43,8 +44,8 @@ DbRow *db_table_replace(DbTable *table, DbSlot *slot, DbRow *row);
 void db_table_mark_changed(DbTable *table, DbSlot *slot, guint64 order);
 /** db_table_remove: returns the last version: the caller's. The slot must have been unlinked from what it names. */
 DbRow *db_table_remove(DbTable *table, DbSlot *slot);
-/** db_table_note_deletion: remembers one for db_delta_new(). */
-void db_table_note_deletion(DbTable *table, Value *ref, guint64 created, guint64 generation, guint64 order);
+/** db_table_note_deletion: remembers a copy for db_delta_new(). */
+void db_table_note_deletion(DbTable *table, const DbDeletion *deletion);
 /** db_table_deletion: by age: 0 is the newest. */
 const DbDeletion *db_table_deletion(const DbTable *table, guint age);
 

@@ -74,6 +74,8 @@ link_free(gpointer data)
 {
     DbLink *link = data;
 
+    if (link == NULL)
+        return;
     value_unref(link->source);
     value_unref(link->target);
     g_free(link);
@@ -548,8 +550,7 @@ merge_pendings(DbLayer *batch, DbLayer *txn)
         db_row_unref(below->now);
         below->now = g_steal_pointer(&pending->now);
         below->order = pending->order;
-        if (below->now != NULL && below->now->created == 0 && below->before != NULL)
-            below->first_order = pending->first_order;
+        below->is_stored |= pending->is_stored;
         pending_free(pending);
     }
 }

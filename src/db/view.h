@@ -16,7 +16,7 @@ typedef struct DbPending {
     guint64 first_order; /* place of the first and of the last change among all of the view */
     guint64 order;
     gboolean needs_touch; /* batch layer: the new generation must be stored even if no stored field changed */
-    gboolean is_stored;   /* batch layer: some StoreChange carries the new generation */
+    gboolean is_stored;   /* some StoreChange carries the new generation */
 } DbPending;
 
 /* A row beginning or ceasing to name another. */
