@@ -103,6 +103,7 @@ test_timer_destroyed(void)
 
     wait_for_run(&witness);
     g_assert_cmpuint(record.n_runs, ==, 0);
+    g_assert_true(second != timer);
 }
 
 static void

@@ -106,12 +106,14 @@ child_hang(const char *argument)
     return 1;
 }
 
-/* Leaves SIGTERM unheeded, and a child of its own; both hold the FIFO named @argument open. */
+/* Leaves SIGTERM unheeded, and a child of its own; both hold the FIFO named @argument open, with a byte in
+ * it. */
 static int
 child_hang_stubbornly(const char *argument)
 {
     signal(SIGTERM, SIG_IGN);
-    if (open(argument, O_WRONLY) < 0 || fork() < 0)
+    int fifo = open(argument, O_WRONLY);
+    if (fifo < 0 || fork() < 0 || !base_fd_write_all(fifo, "x", 1, NULL))
         return 1;
     return child_hang(argument);
 }
@@ -392,19 +394,21 @@ wait_for_hang_up(int fd)
         continue;
 }
 
-/* The child holds the FIFO once it runs; before that, the time-out hits a child that has not begun. Both end.
- */
+/* The child must have come to hold the FIFO: the time grows until it had enough of it. */
 static void
 test_time_out_kills_group(Fixture *fixture, gconstpointer data)
 {
     auto_fd fifo = open(fixture->fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    ProcessSpec spec = {.argv = CHILD("hang-stubbornly", fixture->fifo), .timeout_ms = 1000};
+    char byte = '\0';
 
     g_assert_cmpint(fifo, >=, 0);
-    assert_error(&spec, BASE_ERROR_TIMED_OUT);
-    struct pollfd wait = {.fd = fifo};
-    if (poll(&wait, 1, 0) == 0)
-        wait_for_hang_up(fifo); /* ends only when both holders are gone */
+    for (guint timeout_ms = 200; byte == '\0'; timeout_ms *= 2) {
+        ProcessSpec spec = {.argv = CHILD("hang-stubbornly", fixture->fifo), .timeout_ms = timeout_ms};
+        g_assert_cmpuint(timeout_ms, <, 60000);
+        assert_error(&spec, BASE_ERROR_TIMED_OUT);
+        if (read(fifo, &byte, 1) == 1)
+            wait_for_hang_up(fifo); /* ends only when both holders are gone */
+    }
 }
 
 static void
@@ -423,28 +427,49 @@ test_too_large(void)
     assert_error(&one_over, BASE_ERROR_TOO_LARGE);
 }
 
+typedef struct Canceller {
+    GCancellable *cancellable;
+    const char *fifo;
+    int flags; /* how to open it */
+    int fd;
+} Canceller;
+
 static gpointer
 cancel_when_begun(gpointer data)
 {
-    gpointer *pair = data;
-    int fd = open(pair[1], O_RDONLY | O_CLOEXEC); /* returns once the child has opened the other end */
+    Canceller *canceller = data;
 
-    g_cancellable_cancel(pair[0]);
-    base_fd_clear(&fd);
+    canceller->fd =
+        open(canceller->fifo, canceller->flags | O_CLOEXEC); /* returns once the other end is open too */
+    g_cancellable_cancel(canceller->cancellable);
     return NULL;
+}
+
+/* Runs @name, which opens the FIFO, is cancelled then, and must be gone. Returns our end of the FIFO. */
+static int
+run_until_begun(const Fixture *fixture, const char *name, int flags)
+{
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    Canceller canceller = {cancellable, fixture->fifo, flags, -1};
+    GThread *thread = g_thread_new("canceller", cancel_when_begun, &canceller);
+    ProcessSpec spec = {.argv = CHILD(name, fixture->fifo), .cancellable = cancellable};
+
+    assert_error(&spec, BASE_ERROR_CANCELLED);
+    g_thread_join(thread);
+    g_assert_cmpint(canceller.fd, >=, 0);
+    return canceller.fd;
 }
 
 static void
 test_cancel(Fixture *fixture, gconstpointer data)
 {
-    g_autoptr(GCancellable) cancellable = g_cancellable_new();
-    gpointer pair[] = {cancellable, fixture->fifo};
-    GThread *canceller = g_thread_new("canceller", cancel_when_begun, pair);
-    ProcessSpec spec = {.argv = CHILD("hang-stubbornly", fixture->fifo), .cancellable = cancellable};
+    g_autoptr(GCancellable) cancelled = g_cancellable_new();
+    ProcessSpec spec = {.argv = CHILD("cat", ""), .cancellable = cancelled};
+    auto_fd fifo = run_until_begun(fixture, "hang-stubbornly", O_RDONLY);
 
-    assert_error(&spec, BASE_ERROR_CANCELLED);
-    g_thread_join(canceller);
-    assert_error(&spec, BASE_ERROR_CANCELLED); /* already cancelled: not even begun */
+    wait_for_hang_up(fifo);
+    g_cancellable_cancel(cancelled);
+    assert_error(&spec, BASE_ERROR_CANCELLED); /* not even begun */
 }
 
 static void
@@ -530,12 +555,16 @@ test_detach(Fixture *fixture, gconstpointer data)
 static void
 test_detach_outlives(Fixture *fixture, gconstpointer data)
 {
-    ProcessSpec spec = {.argv = CHILD("detacher", fixture->fifo), .timeout_ms = 1500};
+    g_autofree char *text = NULL;
+    auto_fd fifo =
+        run_until_begun(fixture, "detacher", O_WRONLY); /* its starter and all its group are killed */
 
-    assert_error(&spec, BASE_ERROR_TIMED_OUT); /* its starter and all its group are killed */
-    auto_fd write_end = open(fixture->fifo, O_WRONLY | O_CLOEXEC);
-    g_assert_cmpint(write_end, >=, 0); /* it is there to open the other end */
-    g_assert_true(base_fd_write_all(write_end, "hello\n", 6, NULL));
+    g_assert_true(base_fd_write_all(fifo, "hello\n", 6, NULL));
+    struct pollfd wait = {.fd = fifo};
+    while (poll(&wait, 1, -1) <= 0 || (wait.revents & POLLERR) == 0)
+        continue; /* the other end closes when it has ended */
+    g_assert_true(g_file_get_contents(fixture->log, &text, NULL, NULL));
+    g_assert_true(g_str_has_suffix(text, "heard hello\n"));
 }
 
 static void
@@ -591,7 +620,7 @@ main(int argc, char **argv)
     g_test_add_func("/base/process/time-out-tells-what-stderr-said", test_time_out_text);
     ADD("time-out-kills-the-whole-group", test_time_out_kills_group);
     g_test_add_func("/base/process/output-is-bounded", test_too_large);
-    ADD("cancelling-kills-the-child", test_cancel);
+    ADD("cancelling-kills-the-whole-group", test_cancel);
     ADD("descendant-with-our-pipes-does-not-hold-us", test_left_behind);
     g_test_add_func("/base/process/runs-from-several-threads", test_threads);
     ADD("detached-is-nobodys-child", test_detach);

@@ -35,7 +35,7 @@ value_array_add(Value *array, Value *item)
 {
     ValueArray *to = as_array(array);
 
-    g_assert(array->refs == 1); /* shared values do not change */
+    g_assert(g_atomic_int_get(&array->refs) == 1); /* shared values do not change */
     if (to->length == to->capacity) {
         g_assert(to->capacity < G_MAXUINT32 / 2);
         to->capacity = MAX(4, to->capacity * 2);

@@ -166,6 +166,7 @@ test_depth(void)
     g_autofree char *much_too_deep = nested(100000);
 
     g_autoptr(Value) value = read_ok(deep);
+    g_assert_cmpint(value_kind(value), ==, VALUE_ARRAY);
     assert_refused(too_deep, strlen(too_deep));
     assert_refused(much_too_deep, strlen(much_too_deep));
 }

@@ -224,7 +224,7 @@ value_map_set(Value *map, const char *key, Value *item)
     gsize length = strlen(key);
     guint32 hash = value_bytes_hash(key, length);
 
-    g_assert(map->refs == 1); /* shared values do not change */
+    g_assert(g_atomic_int_get(&map->refs) == 1); /* shared values do not change */
     MapEntry *entry = to->index != NULL ? find_indexed(to, key, length, hash) : find_linear(to, key, length);
     if (entry != NULL) {
         value_unref(entry->value);

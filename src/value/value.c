@@ -39,10 +39,17 @@ fill_small_ints(void)
         small_ints[i] = (ValueNumber){{VALUE_IMMORTAL, VALUE_INT}, {SMALL_INT_MIN + i}};
 }
 
+/* The answer never changes, so the count may be read in any order with other threads' counting. */
+static gboolean
+is_immortal(const Value *value)
+{
+    return __atomic_load_n(&value->refs, __ATOMIC_RELAXED) == VALUE_IMMORTAL;
+}
+
 Value *
 value_ref(Value *value)
 {
-    if (value->refs != VALUE_IMMORTAL)
+    if (!is_immortal(value))
         g_atomic_int_inc(&value->refs);
     return value;
 }
@@ -50,7 +57,7 @@ value_ref(Value *value)
 void
 value_unref(Value *value)
 {
-    if (value == NULL || value->refs == VALUE_IMMORTAL || !g_atomic_int_dec_and_test(&value->refs))
+    if (value == NULL || is_immortal(value) || !g_atomic_int_dec_and_test(&value->refs))
         return;
     if (value->kind == VALUE_ARRAY)
         array_free((ValueArray *)value);

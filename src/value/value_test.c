@@ -160,7 +160,7 @@ test_shared_is_closed(void)
     if (g_test_subprocess()) {
         g_autoptr(Value) array = value_array_new(1);
         g_autoptr(Value) other = value_ref(array);
-        value_array_add(array, value_nil());
+        value_array_add(other, value_nil());
         return;
     }
     g_test_trap_subprocess(NULL, 0, 0);

@@ -19,7 +19,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(XmlrpcCall, xmlrpc_call_clear)
 /**
  * xmlrpc_read_call:
  *
- * Reads a methodCall. Strings, ints without tag and refs become VALUE_STRING; int, i4, i8 VALUE_INT; base64 is refused.
+ * Reads a methodCall. Strings, ints without tag and refs become VALUE_STRING; int, i4, i8 VALUE_INT; base64 is refused. A dateTime that is no date becomes VALUE_STRING, for
+ * type_coerce() to refuse by name.
  * DTDs, entities other than the five predefined and character references, and processing instructions are refused.
  * Errors: BASE_ERROR_INVALID, BASE_ERROR_TOO_LARGE.
  */

@@ -190,8 +190,7 @@ test_hostile(void)
         "<!DOCTYPE value SYSTEM 'file:///etc/passwd'><value>a</value>",
         "<!DOCTYPE value [<!ENTITY a 'b'>]><value>&a;</value>",
         "<!DOCTYPE value [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><value>&a;</value>",
-        "<!DOCTYPE v [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;'><!ENTITY c "
-        "'&b;&b;&b;&b;'>]><value>&c;</value>",
+        "<!DOCTYPE v [<!ENTITY a 'aaaaa'><!ENTITY b '&a;&a;&a;'><!ENTITY c '&b;&b;'>]><value>&c;</value>",
         "<!DOCTYPE v [<!ENTITY % p SYSTEM 'http://127.0.0.1/x'> %p;]><value>a</value>",
         "<?php echo ?><value>a</value>",
         "<value><?target data?></value>",
@@ -262,6 +261,7 @@ test_depth(void)
         g_autofree char *too_deep = nested(XMLRPC_MAX_DEPTH + 1, tags[i][0], tags[i][1]);
         g_autofree char *unbounded = repeated("", tags[i][0], 100000, "");
         g_autoptr(Value) value = read_value(deepest);
+        g_assert_cmpuint(value_size(value), ==, 1);
         assert_refused(too_deep, strlen(too_deep), BASE_ERROR_TOO_LARGE);
         assert_refused(unbounded, strlen(unbounded), BASE_ERROR_TOO_LARGE);
     }
