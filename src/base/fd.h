@@ -18,7 +18,7 @@ gboolean base_fd_write_all(int fd, const void *data, gsize length, GError **erro
 /**
  * base_fd_move_above_stdio:
  *
- * Makes *@fd one above 2, close-on-exec, when it is not. For descriptors that a child gets as its 0, 1 and 2: these are set
- * one after another, and a source among them could be overwritten before its turn.
+ * Makes *@fd one above 2, close-on-exec, when it is not. For descriptors that a child gets as its 0, 1 and 2:
+ * these are set one after another, and a source among them could be overwritten before its turn.
  */
 gboolean base_fd_move_above_stdio(int *fd, GError **error);

@@ -5,14 +5,16 @@
 #include <glib.h>
 #include <sys/types.h>
 
-/** base_file_read: the whole of @path, NUL-terminated. Errors: BASE_ERROR_NOT_FOUND, _IO, _TOO_LARGE (over @max_bytes). */
-gboolean base_file_read(const char *path, gsize max_bytes, char **ret_text, gsize *ret_length, GError **error);
+/** base_file_read: the whole of @path, NUL-terminated. Errors: BASE_ERROR_NOT_FOUND, _IO, _TOO_LARGE (over
+ * @max_bytes). */
+gboolean base_file_read(const char *path, gsize max_bytes, char **ret_text, gsize *ret_length,
+                        GError **error);
 
 /**
  * base_file_write:
  *
- * Replaces @path in one step (temporary file beside it, fsync, rename, fsync of the folder): after a crash there is the
- * old content or the new. @mode holds from the first moment on.
+ * Replaces @path in one step (temporary file beside it, fsync, rename, fsync of the folder): after a crash
+ * there is the old content or the new. @mode holds from the first moment on.
  */
 gboolean base_file_write(const char *path, const void *data, gsize length, mode_t mode, GError **error);
 
@@ -25,5 +27,6 @@ gboolean base_dir_sync(const char *path, GError **error);
 /** base_file_remove: unlinks @path; a missing one is fine. Not durable until base_dir_sync(). */
 gboolean base_file_remove(const char *path, GError **error);
 
-/** base_path_is_safe_name: one path component: not empty, no '/', not "." or "..", at most 255 bytes, no control bytes. */
+/** base_path_is_safe_name: one path component: not empty, no '/', not "." or "..", at most 255 bytes, no
+ * control bytes. */
 gboolean base_path_is_safe_name(const char *name);

@@ -17,7 +17,8 @@ char *base_time_to_wire(gint64 unix_seconds);
 
 /**
  * base_time_from_wire:
- * @text: "20230305T18:18:29Z", with or without hyphens in the date, fraction and zone ("Z", "+hh:mm", "+hhmm", "+hh")
+ * @text: "20230305T18:18:29Z", with or without hyphens in the date, fraction and zone ("Z", "+hh:mm",
+ * "+hhmm", "+hh")
  *
  * Errors: BASE_ERROR_INVALID. A text without zone is read as UTC.
  */
@@ -31,7 +32,8 @@ gboolean base_float_parse(const char *text, double *ret_number);
 
 /**
  * base_size_parse:
- * @text: plain bytes or a number with suffix b, k, kb, kib, m, mb, mib, g.., t.. in any case, all powers of 1024
+ * @text: plain bytes or a number with suffix b, k, kb, kib, m, mb, mib, g.., t.. in any case, all powers of
+ * 1024
  *
  * Source: protocol notes 7.3.
  */
@@ -40,7 +42,8 @@ gboolean base_size_parse(const char *text, guint64 *ret_bytes);
 /** base_now_us: wall clock, microseconds since 1970. */
 gint64 base_now_us(void);
 
-/** base_random_text: @bytes random bytes from the kernel in lower-case hexadecimal (two digits each). For secrets. */
+/** base_random_text: @bytes random bytes from the kernel in lower-case hexadecimal (two digits each). For
+ * secrets. */
 char *base_random_text(gsize bytes);
 
 /** base_utf8_is_valid: g_utf8_validate_len(), eight bytes a step where they are ASCII. A NUL is not valid. */

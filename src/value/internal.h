@@ -56,6 +56,7 @@ Value *value_text_new(ValueKind kind, const char *text, gsize length);
 
 void array_free(ValueArray *array);
 void map_free(ValueMap *map);
+/** map_equal: same keys and values, regardless of order. */
 gboolean map_equal(const ValueMap *a, const ValueMap *b);
 
 /** value_bytes_hash: seeded at random in each process, so that peers cannot choose keys that collide. */

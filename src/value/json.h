@@ -6,11 +6,13 @@
 
 #define JSON_MAX_DEPTH 64
 
-/** json_read: a whole JSON document. Integers become VALUE_INT, other numbers VALUE_FLOAT, null VALUE_NIL. Errors: BASE_ERROR_INVALID. */
+/** json_read: a whole JSON document. Integers become VALUE_INT, other numbers VALUE_FLOAT, null VALUE_NIL.
+ * Errors: BASE_ERROR_INVALID. */
 Value *json_read(const char *text, gsize length, GError **error);
 
-/** json_write_value: as protocol notes 1.6: ints and floats as numbers, dates as strings, nil as null. NaN and infinities, which JSON
- * lacks, are null too: one word outside JSON would make a whole reply unreadable. */
+/** json_write_value: as protocol notes 1.6: ints and floats as numbers, dates as strings, nil as null. NaN
+ * and infinities, which JSON lacks, are null too: one word outside JSON would make a whole reply unreadable.
+ */
 void json_write_value(GString *out, const Value *value);
 
 /** json_write_string: a JSON string literal with its quotes. */

@@ -40,68 +40,68 @@ value_of(const char *json)
     return value;
 }
 
+static const struct {
+    const Type *type;
+    const char *given;
+    const char *result;
+} accepted[] = {
+    {&type_void, "\"\"", "="},
+    {&type_void, "null", "\"\""},
+    {&type_string, "\"text\"", "="},
+    {&type_string, "\"\"", "="},
+    {&type_int, "5", "="},
+    {&type_int, "\"5\"", "5"},
+    {&type_int, "\"-9223372036854775808\"", "-9223372036854775808"},
+    {&type_float, "1.5", "="},
+    {&type_float, "2", "2"},
+    {&type_float, "\"2.5\"", "2.5"},
+    {&type_bool, "true", "="},
+    {&type_bool, "false", "="},
+    {&type_datetime, "\"20230305T18:18:29Z\"", "\"20230305T18:18:29Z\""},
+    {&type_datetime, "\"2023-03-05T18:18:29Z\"", "\"20230305T18:18:29Z\""},
+    {&type_datetime, "\"2023-03-05T18:18:29.5\"", "\"20230305T18:18:29\""},
+    {&type_datetime, "\"20230305T20:18:29+02:00\"", "\"20230305T18:18:29Z\""},
+    {&type_ref, "\"OpaqueRef:x\"", "="},
+    {&type_ref, "\"DummyRef:|a|b\"", "="},
+    {&type_ref, "\"\"", "\"OpaqueRef:NULL\""},
+    {&type_ref, "\"anything\"", "="},
+    {&type_enum, "\"Running\"", "="},
+    {&type_enum, "\"running\"", "\"Running\""},
+    {&type_enum, "\"SUSPENDED\"", "\"Suspended\""},
+    {&type_strings, "[]", "="},
+    {&type_strings, "[\"a\",\"b\"]", "="},
+    {&type_strings, "[\"a\",\"b\",\"a\",\"a\"]", "[\"a\",\"b\"]"},
+    {&type_ints, "[1,2,3]", "="},
+    {&type_ints, "[1,\"1\",\"2\",2]", "[1,2]"},
+    {&type_refs, "[\"\",\"OpaqueRef:a\"]", "[\"OpaqueRef:NULL\",\"OpaqueRef:a\"]"},
+    {&type_lists, "[[1],[1,1],[\"1\"],[2]]", "[[1],[2]]"},
+    {&type_string_map, "{}", "="},
+    {&type_string_map, "{\"a\":\"b\"}", "="},
+    {&type_int_map, "{\"0\":1.5,\"-3\":0.5}", "="},
+    {&type_int_map, "{\"0\":\"1\"}", "{\"0\":1}"},
+    {&type_ref_map, "{\"\":[1,1]}", "{\"OpaqueRef:NULL\":[1]}"},
+    {&type_enum_map, "{\"halted\":1}", "{\"Halted\":1}"},
+    {&type_bool_map, "{\"true\":1}", "="},
+    {&type_record, "{\"anything\":[1]}", "="},
+};
+
 /* The value is written in JSON, as is the result; a result of "=" means that the very value comes back. */
 static void
 test_accepted(void)
 {
-    static const struct {
-        const Type *type;
-        const char *given;
-        const char *result;
-    } cases[] = {
-        {&type_void, "\"\"", "="},
-        {&type_void, "null", "\"\""},
-        {&type_string, "\"text\"", "="},
-        {&type_string, "\"\"", "="},
-        {&type_int, "5", "="},
-        {&type_int, "\"5\"", "5"},
-        {&type_int, "\"-9223372036854775808\"", "-9223372036854775808"},
-        {&type_float, "1.5", "="},
-        {&type_float, "2", "2"},
-        {&type_float, "\"2.5\"", "2.5"},
-        {&type_bool, "true", "="},
-        {&type_bool, "false", "="},
-        {&type_datetime, "\"20230305T18:18:29Z\"", "\"20230305T18:18:29Z\""},
-        {&type_datetime, "\"2023-03-05T18:18:29Z\"", "\"20230305T18:18:29Z\""},
-        {&type_datetime, "\"2023-03-05T18:18:29.5\"", "\"20230305T18:18:29\""},
-        {&type_datetime, "\"20230305T20:18:29+02:00\"", "\"20230305T18:18:29Z\""},
-        {&type_ref, "\"OpaqueRef:x\"", "="},
-        {&type_ref, "\"DummyRef:|a|b\"", "="},
-        {&type_ref, "\"\"", "\"OpaqueRef:NULL\""},
-        {&type_ref, "\"anything\"", "="},
-        {&type_enum, "\"Running\"", "="},
-        {&type_enum, "\"running\"", "\"Running\""},
-        {&type_enum, "\"SUSPENDED\"", "\"Suspended\""},
-        {&type_strings, "[]", "="},
-        {&type_strings, "[\"a\",\"b\"]", "="},
-        {&type_strings, "[\"a\",\"b\",\"a\",\"a\"]", "[\"a\",\"b\"]"},
-        {&type_ints, "[1,2,3]", "="},
-        {&type_ints, "[1,\"1\",\"2\",2]", "[1,2]"},
-        {&type_refs, "[\"\",\"OpaqueRef:a\"]", "[\"OpaqueRef:NULL\",\"OpaqueRef:a\"]"},
-        {&type_lists, "[[1],[1,1],[\"1\"],[2]]", "[[1],[2]]"},
-        {&type_string_map, "{}", "="},
-        {&type_string_map, "{\"a\":\"b\"}", "="},
-        {&type_int_map, "{\"0\":1.5,\"-3\":0.5}", "="},
-        {&type_int_map, "{\"0\":\"1\"}", "{\"0\":1}"},
-        {&type_ref_map, "{\"\":[1,1]}", "{\"OpaqueRef:NULL\":[1]}"},
-        {&type_enum_map, "{\"halted\":1}", "{\"Halted\":1}"},
-        {&type_bool_map, "{\"true\":1}", "="},
-        {&type_record, "{\"anything\":[1]}", "="},
-    };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    for (gsize i = 0; i < G_N_ELEMENTS(accepted); i++) {
         g_autoptr(GError) error = NULL;
-        g_autoptr(Value) given = value_of(cases[i].given);
-        g_autoptr(Value) result = type_coerce(cases[i].type, given, &error);
+        g_autoptr(Value) given = value_of(accepted[i].given);
+        g_autoptr(Value) result = type_coerce(accepted[i].type, given, &error);
         g_assert_no_error(error);
-        if (strcmp(cases[i].result, "=") == 0) {
+        if (strcmp(accepted[i].result, "=") == 0) {
             g_assert_true(result == given);
             continue;
         }
         g_autoptr(GString) text = g_string_new(NULL);
         json_write_value(text, result);
-        g_assert_cmpstr(text->str, ==, cases[i].result);
-        g_autoptr(Value) again = type_coerce(cases[i].type, result, &error);
+        g_assert_cmpstr(text->str, ==, accepted[i].result);
+        g_autoptr(Value) again = type_coerce(accepted[i].type, result, &error);
         g_assert_true(again == result); /* a canonical form stays as it is */
     }
 }

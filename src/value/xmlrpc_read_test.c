@@ -29,79 +29,77 @@ read_value(const char *text)
     return value;
 }
 
+static const struct {
+    const char *xml;
+    ValueKind kind;
+    const char *json;
+} forms[] = {
+    {"<value>text</value>", VALUE_STRING, "\"text\""},
+    {"<value></value>", VALUE_STRING, "\"\""},
+    {"<value/>", VALUE_STRING, "\"\""},
+    {"<value> two  words </value>", VALUE_STRING, "\" two  words \""},
+    {"<value>\n</value>", VALUE_STRING, "\"\\n\""},
+    {"<value>a\r\nb</value>", VALUE_STRING, "\"a\\nb\""},
+    {"<value>&lt;&gt;&amp;&quot;&apos;&#65;&#x42;&#xe4;</value>", VALUE_STRING, "\"<>&\\\"'AB\xc3\xa4\""},
+    {"<value>a<!-- not this -->b</value>", VALUE_STRING, "\"ab\""},
+    {"<value><![CDATA[<b> & ]]></value>", VALUE_STRING, "\"<b> & \""},
+    {"<value><string>text</string></value>", VALUE_STRING, "\"text\""},
+    {"<value><string> text </string></value>", VALUE_STRING, "\" text \""},
+    {"<value>\n <string>text</string>\n </value>", VALUE_STRING, "\"text\""},
+    {"<value><string/></value>", VALUE_STRING, "\"\""},
+    {"<value>42</value>", VALUE_STRING, "\"42\""},
+    {"<value><int>42</int></value>", VALUE_INT, "42"},
+    {"<value><i4>-42</i4></value>", VALUE_INT, "-42"},
+    {"<value><i8>9223372036854775807</i8></value>", VALUE_INT, "9223372036854775807"},
+    {"<value><int> 5\n</int></value>", VALUE_INT, "5"},
+    {"<value><boolean>1</boolean></value>", VALUE_BOOL, "true"},
+    {"<value><boolean> 0 </boolean></value>", VALUE_BOOL, "false"},
+    {"<value><double>1.5</double></value>", VALUE_FLOAT, "1.5"},
+    {"<value><double>-1e3</double></value>", VALUE_FLOAT, "-1000"},
+    {"<value><double>nan</double></value>", VALUE_FLOAT, "null"},
+    {"<value><dateTime.iso8601>20230305T18:18:29Z</dateTime.iso8601></value>", VALUE_DATETIME,
+     "\"20230305T18:18:29Z\""},
+    {"<value><dateTime.iso8601>20230305T18:18:29</dateTime.iso8601></value>", VALUE_DATETIME,
+     "\"20230305T18:18:29\""},
+    {"<value><dateTime.iso8601>2023-03-05T18:18:29Z</dateTime.iso8601></value>", VALUE_DATETIME,
+     "\"2023-03-05T18:18:29Z\""},
+    {"<value><dateTime.iso8601>soon</dateTime.iso8601></value>", VALUE_STRING, "\"soon\""},
+    {"<value><nil/></value>", VALUE_NIL, "null"},
+    {"<value><nil></nil></value>", VALUE_NIL, "null"},
+    {"<value xmlns:ex='urn:extensions'><ex:nil/></value>", VALUE_NIL, "null"},
+    {"<value><array/></value>", VALUE_ARRAY, "[]"},
+    {"<value><array><data/></array></value>", VALUE_ARRAY, "[]"},
+    {"<value><array><data></data></array></value>", VALUE_ARRAY, "[]"},
+    {"<value> <array> <data> <value>a</value> <value><int>1</int></value> </data> </array> </value>",
+     VALUE_ARRAY, "[\"a\",1]"},
+    {"<value><struct/></value>", VALUE_MAP, "{}"},
+    {"<value><struct></struct></value>", VALUE_MAP, "{}"},
+    {"<value><struct>\n<member>\n<name>a b</name>\n<value>c</value>\n</member>\n</struct></value>", VALUE_MAP,
+     "{\"a b\":\"c\"}"},
+    {"<value><struct><member><name>&lt;</name><value/></member><member><name/><value/></member></"
+     "struct></value>",
+     VALUE_MAP, "{\"<\":\"\",\"\":\"\"}"},
+    {"<value><struct><member><name>a</name><value>1</value></member><member><name>a</name><value>2</"
+     "value></member>"
+     "</struct></value>",
+     VALUE_MAP, "{\"a\":\"2\"}"},
+    {"<?xml version='1.0'?><value>a</value>", VALUE_STRING, "\"a\""},
+    {"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<value>\xc3\xa4</value>\n", VALUE_STRING, "\"\xc3\xa4\""},
+    {"<?xml version='1.0' encoding='us-ascii' standalone='yes'?><value>a</value>", VALUE_STRING, "\"a\""},
+    {"\xef\xbb\xbf<value>a</value>", VALUE_STRING, "\"a\""},
+    {"<!-- before --><value>a</value><!-- after -->", VALUE_STRING, "\"a\""},
+    {" <value>a</value> ", VALUE_STRING, "\"a\""},
+    {"<value type='x'>a</value>", VALUE_STRING, "\"a\""},
+};
+
 static void
 test_forms(void)
 {
-    static const struct {
-        const char *xml;
-        ValueKind kind;
-        const char *json;
-    } cases[] = {
-        {"<value>text</value>", VALUE_STRING, "\"text\""},
-        {"<value></value>", VALUE_STRING, "\"\""},
-        {"<value/>", VALUE_STRING, "\"\""},
-        {"<value> two  words </value>", VALUE_STRING, "\" two  words \""},
-        {"<value>\n</value>", VALUE_STRING, "\"\\n\""},
-        {"<value>a\r\nb</value>", VALUE_STRING, "\"a\\nb\""},
-        {"<value>&lt;&gt;&amp;&quot;&apos;&#65;&#x42;&#xe4;</value>", VALUE_STRING, "\"<>&\\\"'AB\xc3\xa4\""},
-        {"<value>a<!-- not this -->b</value>", VALUE_STRING, "\"ab\""},
-        {"<value><![CDATA[<b> & ]]></value>", VALUE_STRING, "\"<b> & \""},
-        {"<value><string>text</string></value>", VALUE_STRING, "\"text\""},
-        {"<value><string> text </string></value>", VALUE_STRING, "\" text \""},
-        {"<value>\n <string>text</string>\n </value>", VALUE_STRING, "\"text\""},
-        {"<value><string/></value>", VALUE_STRING, "\"\""},
-        {"<value>42</value>", VALUE_STRING, "\"42\""},
-        {"<value><int>42</int></value>", VALUE_INT, "42"},
-        {"<value><i4>-42</i4></value>", VALUE_INT, "-42"},
-        {"<value><i8>9223372036854775807</i8></value>", VALUE_INT, "9223372036854775807"},
-        {"<value><int> 5\n</int></value>", VALUE_INT, "5"},
-        {"<value><boolean>1</boolean></value>", VALUE_BOOL, "true"},
-        {"<value><boolean> 0 </boolean></value>", VALUE_BOOL, "false"},
-        {"<value><double>1.5</double></value>", VALUE_FLOAT, "1.5"},
-        {"<value><double>-1e3</double></value>", VALUE_FLOAT, "-1000"},
-        {"<value><double>nan</double></value>", VALUE_FLOAT, "null"},
-        {"<value><dateTime.iso8601>20230305T18:18:29Z</dateTime.iso8601></value>", VALUE_DATETIME,
-         "\"20230305T18:18:29Z\""},
-        {"<value><dateTime.iso8601>20230305T18:18:29</dateTime.iso8601></value>", VALUE_DATETIME,
-         "\"20230305T18:18:29\""},
-        {"<value><dateTime.iso8601>2023-03-05T18:18:29Z</dateTime.iso8601></value>", VALUE_DATETIME,
-         "\"2023-03-05T18:18:29Z\""},
-        {"<value><dateTime.iso8601>soon</dateTime.iso8601></value>", VALUE_STRING, "\"soon\""},
-        {"<value><nil/></value>", VALUE_NIL, "null"},
-        {"<value><nil></nil></value>", VALUE_NIL, "null"},
-        {"<value xmlns:ex='http://ws.apache.org/xmlrpc/namespaces/extensions'><ex:nil/></value>", VALUE_NIL,
-         "null"},
-        {"<value><array/></value>", VALUE_ARRAY, "[]"},
-        {"<value><array><data/></array></value>", VALUE_ARRAY, "[]"},
-        {"<value><array><data></data></array></value>", VALUE_ARRAY, "[]"},
-        {"<value> <array> <data> <value>a</value> <value><int>1</int></value> </data> </array> </value>",
-         VALUE_ARRAY, "[\"a\",1]"},
-        {"<value><struct/></value>", VALUE_MAP, "{}"},
-        {"<value><struct></struct></value>", VALUE_MAP, "{}"},
-        {"<value><struct>\n<member>\n<name>a b</name>\n<value>c</value>\n</member>\n</struct></value>",
-         VALUE_MAP, "{\"a b\":\"c\"}"},
-        {"<value><struct><member><name>&lt;</name><value/></member><member><name/><value/></member></"
-         "struct></value>",
-         VALUE_MAP, "{\"<\":\"\",\"\":\"\"}"},
-        {"<value><struct><member><name>a</name><value>1</value></member><member><name>a</name><value>2</"
-         "value></member>"
-         "</struct></value>",
-         VALUE_MAP, "{\"a\":\"2\"}"},
-        {"<?xml version='1.0'?><value>a</value>", VALUE_STRING, "\"a\""},
-        {"<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<value>\xc3\xa4</value>\n", VALUE_STRING,
-         "\"\xc3\xa4\""},
-        {"<?xml version='1.0' encoding='us-ascii' standalone='yes'?><value>a</value>", VALUE_STRING, "\"a\""},
-        {"\xef\xbb\xbf<value>a</value>", VALUE_STRING, "\"a\""},
-        {"<!-- before --><value>a</value><!-- after -->", VALUE_STRING, "\"a\""},
-        {" <value>a</value> ", VALUE_STRING, "\"a\""},
-        {"<value type='x'>a</value>", VALUE_STRING, "\"a\""},
-    };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autoptr(Value) value = read_value(cases[i].xml);
+    for (gsize i = 0; i < G_N_ELEMENTS(forms); i++) {
+        g_autoptr(Value) value = read_value(forms[i].xml);
         g_autofree char *json = as_json(value);
-        g_assert_cmpstr(json, ==, cases[i].json);
-        g_assert_cmpint(value_kind(value), ==, cases[i].kind);
+        g_assert_cmpstr(json, ==, forms[i].json);
+        g_assert_cmpint(value_kind(value), ==, forms[i].kind);
     }
 }
 
@@ -118,68 +116,68 @@ assert_refused(const char *text, gsize length, BaseError code)
     g_assert_null(strchr(error->message, '\n'));
 }
 
+static const char *const malformed[] = {
+    "",
+    " ",
+    "text",
+    "<",
+    "<value",
+    "<value>",
+    "<value>a",
+    "</value>",
+    "<value>a</valu>",
+    "<value>a</value>b",
+    "<value/><value/>",
+    "<value>&nbsp;</value>",
+    "<value>&</value>",
+    "<value>a<b</value>",
+    "<value>\x01</value>",
+    "<value>&#0;</value>",
+    "<value>&#1;</value>",
+    "<string>a</string>",
+    "<Value>a</Value>",
+    "<value><text>a</text></value>",
+    "<value><base64>YQ==</base64></value>",
+    "<value>a<string>b</string></value>",
+    "<value><string>a</string>b</value>",
+    "<value><string>a</string><string>b</string></value>",
+    "<value><nil/><nil/></value>",
+    "<value><string>a<string>b</string></string></value>",
+    "<value><value>a</value></value>",
+    "<value><int></int></value>",
+    "<value><int>a</int></value>",
+    "<value><int>1 2</int></value>",
+    "<value><int>1.5</int></value>",
+    "<value><i8>9223372036854775808</i8></value>",
+    "<value><boolean>true</boolean></value>",
+    "<value><boolean>2</boolean></value>",
+    "<value><boolean/></value>",
+    "<value><double>x</double></value>",
+    "<value><double/></value>",
+    "<value><nil>x</nil></value>",
+    "<value><array>x</array></value>",
+    "<value><array><value/></array></value>",
+    "<value><array><data/><data/></array></value>",
+    "<value><array><data>x</data></array></value>",
+    "<value><array><data><string/></data></array></value>",
+    "<value><struct>x</struct></value>",
+    "<value><struct><value/></struct></value>",
+    "<value><struct><member/></struct></value>",
+    "<value><struct><member><name>a</name></member></struct></value>",
+    "<value><struct><member><value/></member></struct></value>",
+    "<value><struct><member><value/><name>a</name></member></struct></value>",
+    "<value><struct><member><name>a</name><name>b</name><value/></member></struct></value>",
+    "<value><struct><member><name>a</name><value/><value/></member></struct></value>",
+    "<value><struct><member><name><value/></name></member></struct></value>",
+    "<value><params/></value>",
+    "<methodCall><methodName>a</methodName></methodCall>",
+};
+
 static void
 test_malformed(void)
 {
-    static const char *const cases[] = {
-        "",
-        " ",
-        "text",
-        "<",
-        "<value",
-        "<value>",
-        "<value>a",
-        "</value>",
-        "<value>a</valu>",
-        "<value>a</value>b",
-        "<value/><value/>",
-        "<value>&nbsp;</value>",
-        "<value>&</value>",
-        "<value>a<b</value>",
-        "<value>\x01</value>",
-        "<value>&#0;</value>",
-        "<value>&#1;</value>",
-        "<string>a</string>",
-        "<Value>a</Value>",
-        "<value><text>a</text></value>",
-        "<value><base64>YQ==</base64></value>",
-        "<value>a<string>b</string></value>",
-        "<value><string>a</string>b</value>",
-        "<value><string>a</string><string>b</string></value>",
-        "<value><nil/><nil/></value>",
-        "<value><string>a<string>b</string></string></value>",
-        "<value><value>a</value></value>",
-        "<value><int></int></value>",
-        "<value><int>a</int></value>",
-        "<value><int>1 2</int></value>",
-        "<value><int>1.5</int></value>",
-        "<value><i8>9223372036854775808</i8></value>",
-        "<value><boolean>true</boolean></value>",
-        "<value><boolean>2</boolean></value>",
-        "<value><boolean/></value>",
-        "<value><double>x</double></value>",
-        "<value><double/></value>",
-        "<value><nil>x</nil></value>",
-        "<value><array>x</array></value>",
-        "<value><array><value/></array></value>",
-        "<value><array><data/><data/></array></value>",
-        "<value><array><data>x</data></array></value>",
-        "<value><array><data><string/></data></array></value>",
-        "<value><struct>x</struct></value>",
-        "<value><struct><value/></struct></value>",
-        "<value><struct><member/></struct></value>",
-        "<value><struct><member><name>a</name></member></struct></value>",
-        "<value><struct><member><value/></member></struct></value>",
-        "<value><struct><member><value/><name>a</name></member></struct></value>",
-        "<value><struct><member><name>a</name><name>b</name><value/></member></struct></value>",
-        "<value><struct><member><name>a</name><value/><value/></member></struct></value>",
-        "<value><struct><member><name><value/></name></member></struct></value>",
-        "<value><params/></value>",
-        "<methodCall><methodName>a</methodName></methodCall>",
-    };
-
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
-        assert_refused(cases[i], strlen(cases[i]), BASE_ERROR_INVALID);
+    for (gsize i = 0; i < G_N_ELEMENTS(malformed); i++)
+        assert_refused(malformed[i], strlen(malformed[i]), BASE_ERROR_INVALID);
 }
 
 static void
