@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Answers: made on the caller's thread, queued by MHD's (see request.c). */
+#include "http/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+static void
+add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    /* MHD refuses line breaks: a value from outside cannot add headers. */
+    if (MHD_add_response_header(response, name, value) != MHD_YES)
+        log_warning("http: header '%s' of a reply cannot be sent", name);
+}
+
+/* "Name: value"; answers whether it is Cache-Control. */
+static gboolean
+add_header_line(struct MHD_Response *response, const char *line)
+{
+    const char *colon = strchr(line, ':');
+    g_return_val_if_fail(colon != NULL, FALSE);
+    g_autofree char *name = g_strndup(line, colon - line);
+    add_header(response, name, colon + 1 + strspn(colon + 1, " "));
+    return g_ascii_strcasecmp(name, MHD_HTTP_HEADER_CACHE_CONTROL) == 0;
+}
+
+static void
+add_headers(struct MHD_Response *response, const char *content_type, const char *const *headers)
+{
+    if (content_type != NULL)
+        add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    gboolean has_cache_control = FALSE;
+    for (; headers != NULL && *headers != NULL; headers++)
+        has_cache_control |= add_header_line(response, *headers);
+    if (!has_cache_control)
+        add_header(response, "cache-control", "no-cache, no-store");
+}
+
+static struct MHD_Response *
+response_from_text(GString *body)
+{
+    if (body == NULL)
+        return MHD_create_response_from_buffer(0, (char *)"", MHD_RESPMEM_PERSISTENT);
+    gsize length = body->len;
+    return MHD_create_response_from_buffer_with_free_callback(length, g_string_free(body, FALSE), g_free);
+}
+
+static void
+answer(HttpRequest *request, guint status, struct MHD_Response *response)
+{
+    if (response == NULL) /* no memory, which GLib would not have survived either */
+        g_error("http: libmicrohttpd makes no response");
+    request->status = status;
+    request->response = response;
+    http_request_decide(request);
+}
+
+void
+http_request_reply(HttpRequest *request, guint status, const char *content_type, GString *body,
+                   const char *const *headers)
+{
+    if (!http_request_claim(request)) {
+        if (body != NULL)
+            g_string_free(body, TRUE);
+        return;
+    }
+    struct MHD_Response *response = response_from_text(body);
+    if (response != NULL)
+        add_headers(response, content_type, headers);
+    answer(request, status, response);
+}
+
+void
+http_request_reply_error(HttpRequest *request, guint status, const char *text)
+{
+    const char *reason = MHD_get_reason_phrase_for(status);
+    g_autofree char *escaped = g_markup_escape_text(text, -1);
+    GString *body = g_string_new(NULL);
+    g_string_printf(body,
+                    "<html><head><title>HTTP %u</title></head><body><h1>HTTP %u %s</h1>%s</body></html>\n",
+                    status, status, reason != NULL ? reason : "", escaped);
+    http_request_reply(request, status, "text/html", body, NULL);
+}
+
+gboolean
+http_request_reply_file(HttpRequest *request, const char *path, const char *content_type,
+                        const char *const *headers, GError **error)
+{
+    auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return base_error_errno(error, errno, "open '%s'", path);
+    struct stat info;
+    if (fstat(fd, &info) < 0)
+        return base_error_errno(error, errno, "look at '%s'", path);
+    if (!S_ISREG(info.st_mode))
+        return base_error_set(error, BASE_ERROR_NOT_FOUND, "'%s' is not a regular file", path);
+    if (!http_request_claim(request))
+        return TRUE;
+
+    struct MHD_Response *response = MHD_create_response_from_fd64(info.st_size, base_fd_steal(&fd));
+    if (response != NULL)
+        add_headers(response, content_type, headers);
+    answer(request, 200, response);
+    return TRUE;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading and writing a taken-over connection, plain or TLS. How one is had and ended is in takeover.c. */
+#include "http/internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+
+/* ---- without waiting ---- */
+
+static gboolean
+fail_closed(short *ret_events, GError **error)
+{
+    *ret_events = 0;
+    return base_error_set(error, BASE_ERROR_IO, "the connection is closed");
+}
+
+/* What a negative result of GnuTLS means: sets *@ret_events, or @error, or neither for "try again at once".
+ */
+static void
+explain_tls(HttpStream *stream, int code, short *ret_events, GError **error)
+{
+    *ret_events = 0;
+    if (code == GNUTLS_E_AGAIN)
+        *ret_events = gnutls_record_get_direction(stream->session) == 1 ? POLLOUT : POLLIN;
+    else if (gnutls_error_is_fatal(code))
+        base_error_set(error, BASE_ERROR_IO, "TLS: %s", gnutls_strerror(code));
+}
+
+static gssize
+read_tls(HttpStream *stream, void *buffer, gsize length, short *ret_events, GError **error)
+{
+    for (;;) {
+        g_autoptr(GError) reason = NULL;
+        gssize n = gnutls_record_recv(stream->session, buffer, length);
+        if (n >= 0)
+            return n;
+        if (n == GNUTLS_E_PREMATURE_TERMINATION) /* many clients close without TLS's farewell */
+            return 0;
+        explain_tls(stream, n, ret_events, &reason);
+        if (reason != NULL)
+            g_propagate_error(error, g_steal_pointer(&reason));
+        else if (*ret_events == 0)
+            continue;
+        return -1;
+    }
+}
+
+static gssize
+write_tls(HttpStream *stream, const void *data, gsize length, short *ret_events, GError **error)
+{
+    for (;;) {
+        g_autoptr(GError) reason = NULL;
+        gssize n = gnutls_record_send(stream->session, data, length);
+        if (n >= 0)
+            return n;
+        explain_tls(stream, n, ret_events, &reason);
+        if (reason != NULL)
+            g_propagate_error(error, g_steal_pointer(&reason));
+        else if (*ret_events == 0)
+            continue;
+        return -1;
+    }
+}
+
+static gsize
+read_head(HttpStream *stream, void *buffer, gsize length)
+{
+    gsize n = MIN(length, stream->head->len - stream->head_used);
+    if (n > 0)
+        memcpy(buffer, stream->head->data + stream->head_used, n);
+    stream->head_used += n;
+    return n;
+}
+
+gssize
+http_stream_try_read(HttpStream *stream, void *buffer, gsize length, short *ret_events, GError **error)
+{
+    if (stream->fd < 0) {
+        fail_closed(ret_events, error);
+        return -1;
+    }
+    gsize from_head = read_head(stream, buffer, length);
+    if (from_head > 0)
+        return from_head;
+    if (stream->session != NULL)
+        return read_tls(stream, buffer, length, ret_events, error);
+
+    gssize n;
+    do
+        n = recv(stream->fd, buffer, length, 0);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    *ret_events = errno == EAGAIN ? POLLIN : 0;
+    if (*ret_events == 0)
+        base_error_errno(error, errno, "read from the peer");
+    return -1;
+}
+
+gssize
+http_stream_try_write(HttpStream *stream, const void *data, gsize length, short *ret_events, GError **error)
+{
+    if (stream->fd < 0) {
+        fail_closed(ret_events, error);
+        return -1;
+    }
+    if (stream->session != NULL)
+        return write_tls(stream, data, length, ret_events, error);
+
+    gssize n;
+    do
+        n = send(stream->fd, data, length, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n >= 0)
+        return n;
+    *ret_events = errno == EAGAIN ? POLLOUT : 0;
+    if (*ret_events == 0)
+        base_error_errno(error, errno, "write to the peer");
+    return -1;
+}
+
+/* ---- waiting ---- */
+
+/* @deadline: monotonic; 0 for none. */
+static gboolean
+wait_for(int fd, short events, gint64 deadline, GError **error)
+{
+    for (;;) {
+        int left_ms = -1;
+        if (deadline != 0) {
+            gint64 left = deadline - g_get_monotonic_time();
+            left_ms = left > 0 ? (int)MIN((left + 999) / 1000, G_MAXINT) : 0;
+        }
+        struct pollfd item = {.fd = fd, .events = events};
+        int n = poll(&item, 1, left_ms);
+        if (n > 0)
+            return TRUE;
+        if (n == 0)
+            return base_error_set(error, BASE_ERROR_TIMED_OUT, "the peer was silent for too long");
+        if (errno != EINTR)
+            return base_error_errno(error, errno, "wait for the peer");
+    }
+}
+
+gssize
+http_stream_read(HttpStream *stream, void *buffer, gsize length, guint timeout_ms, GError **error)
+{
+    if (!http_stream_wait_ready(stream, error))
+        return -1;
+    gint64 deadline = timeout_ms != 0 ? g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND : 0;
+    short events = 0;
+    gssize n;
+    g_mutex_lock(&stream->read_lock);
+    do
+        n = http_stream_try_read(stream, buffer, length, &events, error);
+    while (n < 0 && events != 0 && wait_for(stream->fd, events, deadline, error));
+    g_mutex_unlock(&stream->read_lock);
+    return n;
+}
+
+gboolean
+http_stream_read_all(HttpStream *stream, void *buffer, gsize length, guint timeout_ms, GError **error)
+{
+    for (gsize done = 0; done < length;) {
+        gssize n = http_stream_read(stream, (char *)buffer + done, length - done, timeout_ms, error);
+        if (n < 0)
+            return FALSE;
+        if (n == 0)
+            return base_error_set(error, BASE_ERROR_IO, "the connection ended after %zu of %zu bytes", done,
+                                  length);
+        done += n;
+    }
+    return TRUE;
+}
+
+static gboolean
+write_all(HttpStream *stream, const char *data, gsize length, GError **error)
+{
+    while (length > 0) {
+        short events = 0;
+        gssize n = http_stream_try_write(stream, data, length, &events, error);
+        if (n < 0 && (events == 0 || !wait_for(stream->fd, events, 0, error)))
+            return FALSE;
+        if (n > 0) {
+            data += n;
+            length -= n;
+        }
+    }
+    return TRUE;
+}
+
+gboolean
+http_stream_write_all(HttpStream *stream, const void *data, gsize length, GError **error)
+{
+    if (!http_stream_wait_ready(stream, error))
+        return FALSE;
+    g_mutex_lock(&stream->write_lock);
+    gboolean is_written = write_all(stream, data, length, error);
+    g_mutex_unlock(&stream->write_lock);
+    return is_written;
+}
