@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* PBDs: how this host reaches an SR. */
+#include "api/storage/pbd.h"
+
+#include "api/storage/scan.h"
+#include "base/log.h"
+#include "rpc/record.h"
+
+static gboolean
+set_attached(ApiServices *services, const DbActor *actor, const char *pbd_ref, gboolean is_attached, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(services->db, actor);
+    db_txn_set_bool(txn, CLASS_PBD, pbd_ref, PBD_CURRENTLY_ATTACHED, is_attached);
+    return db_txn_commit(txn, NULL, error);
+}
+
+gboolean
+pbd_plug(ApiServices *services, Task *task, const DbActor *actor, const char *sr_ref, GError **error)
+{
+    g_auto(StorageContext) context = {0};
+    if (!storage_context_sr(&context, services, task, sr_ref, error))
+        return FALSE;
+    if (db_row_bool(context.pbd, PBD_CURRENTLY_ATTACHED))
+        return TRUE;
+    if (!storage_sr_attach(services->storage, &context.call, error))
+        return api_error_from_storage(error);
+    if (!set_attached(services, actor, context.pbd->ref, TRUE, error))
+        return FALSE;
+    /* The SR serves even if its list is not fresh; SR.scan will say what is wrong with it. */
+    g_autoptr(GError) scan_error = NULL;
+    if (!scan_sr(services, &context, actor, &scan_error))
+        log_warning("scan of SR %s after plug: %s", context.call.sr_uuid, scan_error->message);
+    return TRUE;
+}
+
+gboolean
+pbd_unplug(ApiServices *services, Task *task, const DbActor *actor, const char *sr_ref, GError **error)
+{
+    g_auto(StorageContext) context = {0};
+    if (!storage_context_sr(&context, services, task, sr_ref, error))
+        return FALSE;
+    if (!db_row_bool(context.pbd, PBD_CURRENTLY_ATTACHED))
+        return TRUE;
+    if (!storage_sr_detach(services->storage, &context.call, error))
+        return api_error_from_storage(error);
+    return set_attached(services, actor, context.pbd->ref, FALSE, error);
+}
+
+static const char *
+sr_of(ApiCall *call, const char *pbd_ref, DbRow **ret_pbd, GError **error)
+{
+    *ret_pbd = db_require(call->db, CLASS_PBD, pbd_ref, error);
+    return *ret_pbd != NULL ? db_row_string(*ret_pbd, PBD_SR) : NULL;
+}
+
+gboolean
+api_pbd__plug(ApiCall *call, const PbdPlugArgs *args, GError **error)
+{
+    g_autoptr(DbRow) pbd = NULL;
+    const char *sr = sr_of(call, args->self.id, &pbd, error);
+    return sr != NULL && pbd_plug(call->services, call->task, &call->actor, sr, error);
+}
+
+gboolean
+api_pbd__unplug(ApiCall *call, const PbdUnplugArgs *args, GError **error)
+{
+    g_autoptr(DbRow) pbd = NULL;
+    const char *sr = sr_of(call, args->self.id, &pbd, error);
+    return sr != NULL && pbd_unplug(call->services, call->task, &call->actor, sr, error);
+}
+
+/* One PBD per SR and host; checked where no other call can slip in between. */
+static gboolean
+check_only_one(DbTxn *txn, gpointer data, GError **error)
+{
+    const char *ref = data;
+    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_PBD, ref);
+    const char *sr = db_row_string(row, PBD_SR);
+    const char *host = db_row_string(row, PBD_HOST);
+    g_autoptr(GPtrArray) pbds = db_txn_referrers(txn, CLASS_PBD, PBD_SR, sr);
+    for (guint i = 0; i < pbds->len; i++) {
+        const DbRow *other = g_ptr_array_index(pbds, i);
+        if (!g_str_equal(other->ref, ref) && g_str_equal(db_row_string(other, PBD_HOST), host))
+            return api_error_pbd_exists(error, sr, host, other->ref);
+    }
+    return TRUE;
+}
+
+gboolean
+api_pbd__create(ApiCall *call, const PbdCreateArgs *args, Value **ret_value, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    const char *ref = NULL;
+    if (!rpc_record_insert(txn, CLASS_PBD, args->args, &ref, error))
+        return FALSE;
+    db_txn_step(txn, check_only_one, (gpointer)ref, NULL);
+    g_autoptr(Value) result = value_string(ref);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    *ret_value = g_steal_pointer(&result);
+    return TRUE;
+}
+
+static gboolean
+require_unplugged(const DbRow *pbd, GError **error)
+{
+    return !db_row_bool(pbd, PBD_CURRENTLY_ATTACHED) ||
+           api_error_operation_not_allowed(error, "the PBD is plugged; unplug it first");
+}
+
+gboolean
+api_pbd__destroy(ApiCall *call, const PbdDestroyArgs *args, GError **error)
+{
+    g_autoptr(DbRow) pbd = db_require(call->db, CLASS_PBD, args->self.id, error);
+    if (pbd == NULL || !require_unplugged(pbd, error))
+        return FALSE;
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_delete(txn, CLASS_PBD, args->self.id);
+    return db_txn_commit(txn, NULL, error);
+}
+
+gboolean
+api_pbd__set_device_config(ApiCall *call, const PbdSetDeviceConfigArgs *args, GError **error)
+{
+    g_autoptr(DbRow) pbd = db_require(call->db, CLASS_PBD, args->self.id, error);
+    if (pbd == NULL || !require_unplugged(pbd, error))
+        return FALSE;
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_set(txn, CLASS_PBD, args->self.id, PBD_DEVICE_CONFIG, value_ref(args->value));
+    return db_txn_commit(txn, NULL, error);
+}

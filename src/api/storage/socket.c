@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The storage socket: where the domain service has the disks of its VMs attached, activated, deactivated and detached.
+ *
+ * Calls are XML-RPC with one struct {dbg, dp, sr, vdi, read_write}; SR and VDI by uuid. A plugin may take its time, so calls run on threads of
+ * their own. */
+#include "api/storage/context.h"
+
+#include "value/xmlrpc.h"
+
+#define MAX_THREADS 16
+
+typedef struct SocketCall {
+    ApiServices *services;
+    HttpRequest *request;
+} SocketCall;
+
+typedef struct SocketArgs {
+    const char *dp;
+    gboolean is_writable;
+} SocketArgs;
+
+static Value *
+attach(ApiServices *services, StorageContext *context, const SocketArgs *args, GError **error)
+{
+    gboolean is_writable = args->is_writable && !db_row_bool(context->vdi, VDI_READ_ONLY);
+    g_autoptr(StorageAttachment) attachment =
+        storage_vdi_attach(services->storage, &context->call, args->dp, is_writable,
+                           db_row_bool(context->vdi, VDI_SHARABLE), error);
+    if (attachment == NULL)
+        return NULL;
+    Value *data = value_map_copy(attachment->xenstore_data);
+    value_map_set(data, "image-format", value_string(attachment->format));
+    Value *result = value_map_new(4);
+    value_map_set(result, "params", value_string(attachment->path));
+    value_map_set(result, "params_nbd", value_string(attachment->nbd));
+    value_map_set(result, "o_direct", value_bool(attachment->o_direct));
+    value_map_set(result, "xenstore_data", data);
+    return result;
+}
+
+static Value *
+activate(ApiServices *services, StorageContext *context, const SocketArgs *args, GError **error)
+{
+    return storage_vdi_activate(services->storage, &context->call, args->dp, error) ? value_string("") : NULL;
+}
+
+static Value *
+deactivate(ApiServices *services, StorageContext *context, const SocketArgs *args, GError **error)
+{
+    return storage_vdi_deactivate(services->storage, &context->call, args->dp, error) ? value_string("") : NULL;
+}
+
+static Value *
+detach(ApiServices *services, StorageContext *context, const SocketArgs *args, GError **error)
+{
+    return storage_vdi_detach(services->storage, &context->call, args->dp, error) ? value_string("") : NULL;
+}
+
+static const struct SocketMethod {
+    const char *name;
+    Value *(*run)(ApiServices *services, StorageContext *context, const SocketArgs *args, GError **error);
+} methods[] = {
+    {"VDI.attach", attach},
+    {"VDI.activate", activate},
+    {"VDI.deactivate", deactivate},
+    {"VDI.detach", detach},
+};
+
+static const struct SocketMethod *
+find_method(const char *name, GError **error)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
+        if (g_str_equal(methods[i].name, name))
+            return &methods[i];
+    api_error_message_method_unknown(error, name);
+    return NULL;
+}
+
+static Value *
+run(ApiServices *services, const struct SocketMethod *method, const Value *args, GError **error)
+{
+    Value *read_write = value_map_get(args, "read_write");
+    SocketArgs socket_args = {value_map_get_string(args, "dp", ""),
+                              read_write != NULL && value_kind(read_write) == VALUE_BOOL && value_get_bool(read_write)};
+    const char *uuid = value_map_get_string(args, "vdi", "");
+    g_autoptr(DbRow) vdi = db_get_by_uuid(services->db, CLASS_VDI, uuid);
+    g_auto(StorageContext) context = {0};
+    if (vdi == NULL) {
+        api_error_vdi_missing(error, value_map_get_string(args, "sr", ""), uuid);
+        return NULL;
+    }
+    if (!storage_context_vdi(&context, services, NULL, vdi->ref, error))
+        return NULL;
+    Value *result = method->run(services, &context, &socket_args, error);
+    if (result == NULL)
+        api_error_from_storage(error);
+    return result;
+}
+
+static Value *
+answer(ApiServices *services, const XmlrpcCall *call, GError **error)
+{
+    const struct SocketMethod *method = find_method(call->method, error);
+    if (method == NULL)
+        return NULL;
+    if (value_size(call->params) != 1 || value_kind(value_array_get(call->params, 0)) != VALUE_MAP) {
+        api_error_internal_error(error, "expected one struct of named arguments");
+        return NULL;
+    }
+    return run(services, method, value_array_get(call->params, 0), error);
+}
+
+static void
+reply(HttpRequest *request, const Value *result, GError *error)
+{
+    GString *body = g_string_new(NULL);
+    if (result != NULL) {
+        xmlrpc_write_success_begin(body);
+        xmlrpc_write_value(body, result);
+        xmlrpc_write_success_end(body);
+    } else {
+        xmlrpc_write_failure(body, api_error_code(error), api_error_params(error));
+    }
+    http_request_reply(request, 200, "text/xml", body, NULL);
+}
+
+static void
+serve(gpointer data, gpointer user_data)
+{
+    SocketCall *socket_call = data;
+    g_autoptr(HttpRequest) request = socket_call->request;
+    g_autoptr(GError) error = NULL;
+    g_auto(XmlrpcCall) call = {NULL, NULL};
+    gsize length = 0;
+    const char *body = http_request_body(request, &length);
+    g_autoptr(Value) result = NULL;
+    if (xmlrpc_read_call(body, length, &call, &error))
+        result = answer(socket_call->services, &call, &error);
+    api_error_from(&error);
+    reply(request, result, error);
+    g_free(socket_call);
+}
+
+static GThreadPool *
+threads(void)
+{
+    static GThreadPool *pool = NULL;
+    static gsize once = 0;
+    if (g_once_init_enter(&once)) {
+        pool = g_thread_pool_new(serve, NULL, MAX_THREADS, FALSE, NULL);
+        g_once_init_leave(&once, 1);
+    }
+    return pool;
+}
+
+void
+api_storage_socket_handler(HttpRequest *request, gpointer data)
+{
+    SocketCall *call = g_new(SocketCall, 1);
+    *call = (SocketCall){data, http_request_ref(request)};
+    g_thread_pool_push(threads(), call, NULL);
+}

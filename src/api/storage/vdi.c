@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Disks: made, destroyed, snapshotted, cloned and resized: plugin first, then the row, so that a row never names a disk that is not there.
+ * A crash in between leaves a disk without a row, which the next scan of the SR finds. */
+#include "api/storage/vdi.h"
+
+#include "api/storage/scan.h"
+#include "base/text.h"
+#include "rpc/record.h"
+
+/* ---- The new row -------------------------------------------------------------------------------------------------- */
+
+/* A plugin that calls back has made the row itself (VDI.db_introduce); ours do not. */
+static const char *
+ensure_row(ApiCall *call, DbTxn *txn, const char *sr_ref, const StorageVdi *vdi)
+{
+    g_autoptr(DbRow) known = db_get_by_uuid(call->db, CLASS_VDI, vdi->uuid);
+    if (known == NULL)
+        return scan_insert_vdi(txn, sr_ref, vdi);
+    return g_intern_string(known->ref);
+}
+
+static void
+remove_disk(ApiCall *call, StorageContext *context, const StorageVdi *vdi)
+{
+    StorageCall removal = context->call;
+    removal.vdi_ref = "OpaqueRef:NULL";
+    removal.vdi_uuid = vdi->uuid;
+    removal.vdi_location = vdi->location;
+    removal.cancellable = NULL;
+    storage_vdi_delete(call->services->storage, &removal, NULL);
+}
+
+/* Commits @txn, which holds the row of the new disk @vdi; a disk whose row cannot be written is taken away again. */
+static char *
+commit_row(ApiCall *call, StorageContext *context, DbTxn *txn, const char *row_ref, const StorageVdi *vdi, GError **error)
+{
+    g_autofree char *ref = g_strdup(row_ref);
+    if (db_txn_commit(txn, NULL, error))
+        return g_steal_pointer(&ref);
+    remove_disk(call, context, vdi);
+    return NULL;
+}
+
+/* ---- Create ------------------------------------------------------------------------------------------------------- */
+
+static gboolean
+create_disk(ApiCall *call, StorageContext *context, const StorageVdiSpec *spec, StorageVdi **ret_vdi, GError **error)
+{
+    if (!task_mark_object(call->task, CLASS_SR, context->sr->ref, "vdi_create", error))
+        return FALSE;
+    *ret_vdi = storage_vdi_create(call->services->storage, &context->call, spec, error);
+    return *ret_vdi != NULL || api_error_from_storage(error);
+}
+
+char *
+api_vdi_create_disk(ApiCall *call, const char *sr_ref, const char *name_label, guint64 size_bytes, const char *type,
+                    GError **error)
+{
+    g_auto(StorageContext) context = {0};
+    StorageVdiSpec spec = {.size_bytes = size_bytes, .name_label = name_label, .type = type};
+    g_autoptr(StorageVdi) vdi = NULL;
+    if (!storage_context_attached_sr(&context, call->services, call->task, sr_ref, error) ||
+        !create_disk(call, &context, &spec, &vdi, error))
+        return NULL;
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    return commit_row(call, &context, txn, ensure_row(call, txn, sr_ref, vdi), vdi, error);
+}
+
+/* The record's fields, each in canonical form. */
+typedef struct CreateRecord {
+    Value *fields[VDI_N_FIELDS];
+} CreateRecord;
+
+static void
+create_record_clear(CreateRecord *record)
+{
+    for (int i = 0; i < VDI_N_FIELDS; i++)
+        value_unref(record->fields[i]);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateRecord, create_record_clear)
+
+/* Source: API reference, VDI.create: these are what a client gives; the others are the server's */
+static const int create_fields[] = {VDI_SR,       VDI_NAME_LABEL,   VDI_NAME_DESCRIPTION, VDI_VIRTUAL_SIZE, VDI_TYPE,
+                                    VDI_SHARABLE, VDI_READ_ONLY,    VDI_OTHER_CONFIG,     VDI_SM_CONFIG,    VDI_XENSTORE_DATA,
+                                    VDI_TAGS};
+
+static gboolean
+read_record(CreateRecord *record, const Value *given, GError **error)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(create_fields); i++) {
+        int field = create_fields[i];
+        record->fields[field] = rpc_record_field(CLASS_VDI, field, given, error);
+        if (record->fields[field] == NULL)
+            return FALSE;
+    }
+    if (value_get_int(record->fields[VDI_VIRTUAL_SIZE]) > 0)
+        return TRUE;
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, value_get_int(record->fields[VDI_VIRTUAL_SIZE]));
+    return api_error_invalid_value(error, "virtual_size", text);
+}
+
+static void
+write_record(DbTxn *txn, const char *ref, const CreateRecord *record)
+{
+    static const int given[] = {VDI_NAME_LABEL, VDI_NAME_DESCRIPTION, VDI_TYPE, VDI_SHARABLE, VDI_READ_ONLY, VDI_OTHER_CONFIG,
+                                VDI_XENSTORE_DATA, VDI_TAGS};
+    for (gsize i = 0; i < G_N_ELEMENTS(given); i++)
+        db_txn_set(txn, CLASS_VDI, ref, given[i], value_ref(record->fields[given[i]]));
+    const Value *sm_config = record->fields[VDI_SM_CONFIG];
+    for (gsize i = 0; i < value_size(sm_config); i++)
+        db_txn_map_put(txn, CLASS_VDI, ref, VDI_SM_CONFIG, value_map_key(sm_config, i),
+                       value_ref(value_map_value(sm_config, i)));
+}
+
+gboolean
+api_vdi__create(ApiCall *call, const VdiCreateArgs *args, Value **ret_value, GError **error)
+{
+    g_auto(CreateRecord) record = {{NULL}};
+    g_auto(StorageContext) context = {0};
+    if (!read_record(&record, args->args, error))
+        return FALSE;
+    const char *sr_ref = value_get_string(record.fields[VDI_SR]);
+    if (!storage_context_attached_sr(&context, call->services, call->task, sr_ref, error))
+        return FALSE;
+    StorageVdiSpec spec = {.size_bytes = (guint64)value_get_int(record.fields[VDI_VIRTUAL_SIZE]),
+                           .name_label = value_get_string(record.fields[VDI_NAME_LABEL]),
+                           .name_description = value_get_string(record.fields[VDI_NAME_DESCRIPTION]),
+                           .type = value_get_string(record.fields[VDI_TYPE]),
+                           .is_read_only = value_get_bool(record.fields[VDI_READ_ONLY]),
+                           .is_sharable = value_get_bool(record.fields[VDI_SHARABLE])};
+    context.call.sm_config = record.fields[VDI_SM_CONFIG];
+    g_autoptr(StorageVdi) vdi = NULL;
+    if (!create_disk(call, &context, &spec, &vdi, error))
+        return FALSE;
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    const char *ref = ensure_row(call, txn, sr_ref, vdi);
+    write_record(txn, ref, &record);
+    g_autofree char *made = commit_row(call, &context, txn, ref, vdi, error);
+    if (made == NULL)
+        return FALSE;
+    *ret_value = value_string(made);
+    return TRUE;
+}
+
+/* ---- Snapshot and clone ------------------------------------------------------------------------------------------- */
+
+/* Source: API reference, VDI.snapshot: names and other_config are copied */
+static void
+copy_description(DbTxn *txn, const char *ref, const DbRow *from)
+{
+    static const int copied[] = {VDI_NAME_LABEL, VDI_NAME_DESCRIPTION, VDI_TYPE, VDI_OTHER_CONFIG, VDI_XENSTORE_DATA, VDI_TAGS,
+                                 VDI_ON_BOOT, VDI_ALLOW_CACHING};
+    for (gsize i = 0; i < G_N_ELEMENTS(copied); i++)
+        db_txn_set(txn, CLASS_VDI, ref, copied[i], value_ref(from->fields[copied[i]]));
+}
+
+static void
+mark_snapshot(DbTxn *txn, const char *ref, const char *of)
+{
+    db_txn_set_bool(txn, CLASS_VDI, ref, VDI_IS_A_SNAPSHOT, TRUE);
+    db_txn_set_string(txn, CLASS_VDI, ref, VDI_SNAPSHOT_OF, of);
+    db_txn_set(txn, CLASS_VDI, ref, VDI_SNAPSHOT_TIME, value_datetime(base_now_us() / G_USEC_PER_SEC));
+}
+
+typedef StorageVdi *(*StorageCopy)(Storage *storage, const StorageCall *call, const Value *driver_params, GError **error);
+
+static char *
+copy_disk(ApiCall *call, const char *vdi_ref, StorageCopy copy, const Value *driver_params, gboolean is_snapshot, GError **error)
+{
+    g_auto(StorageContext) context = {0};
+    if (!storage_context_vdi(&context, call->services, call->task, vdi_ref, error))
+        return NULL;
+    g_autoptr(StorageVdi) vdi = copy(call->services->storage, &context.call, driver_params, error);
+    if (vdi == NULL) {
+        api_error_from_storage(error);
+        return NULL;
+    }
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    const char *ref = ensure_row(call, txn, context.sr->ref, vdi);
+    copy_description(txn, ref, context.vdi);
+    if (is_snapshot)
+        mark_snapshot(txn, ref, vdi_ref);
+    return commit_row(call, &context, txn, ref, vdi, error);
+}
+
+char *
+api_vdi_clone_disk(ApiCall *call, const char *vdi_ref, GError **error)
+{
+    return copy_disk(call, vdi_ref, storage_vdi_clone, NULL, FALSE, error);
+}
+
+char *
+api_vdi_snapshot_disk(ApiCall *call, const char *vdi_ref, GError **error)
+{
+    return copy_disk(call, vdi_ref, storage_vdi_snapshot, NULL, TRUE, error);
+}
+
+gboolean
+api_vdi__snapshot(ApiCall *call, const VdiSnapshotArgs *args, Value **ret_value, GError **error)
+{
+    g_autofree char *ref = copy_disk(call, args->vdi.id, storage_vdi_snapshot, args->driver_params, TRUE, error);
+    if (ref == NULL)
+        return FALSE;
+    *ret_value = value_string(ref);
+    return TRUE;
+}
+
+gboolean
+api_vdi__clone(ApiCall *call, const VdiCloneArgs *args, Value **ret_value, GError **error)
+{
+    g_autofree char *ref = copy_disk(call, args->vdi.id, storage_vdi_clone, args->driver_params, FALSE, error);
+    if (ref == NULL)
+        return FALSE;
+    *ret_value = value_string(ref);
+    return TRUE;
+}
+
+/* ---- Destroy and resize ------------------------------------------------------------------------------------------- */
+
+static gboolean
+require_detached(ApiCall *call, const char *vdi_ref, const char *operation, GError **error)
+{
+    g_autoptr(GPtrArray) vbds = db_referrers(call->db, CLASS_VBD, VBD_VDI, vdi_ref);
+    for (guint i = 0; i < vbds->len; i++)
+        if (db_row_bool(g_ptr_array_index(vbds, i), VBD_CURRENTLY_ATTACHED))
+            return api_error_vdi_in_use(error, vdi_ref, operation);
+    return TRUE;
+}
+
+/* The row and the VBDs of halted VMs that name it: an empty disk drive is of no use to them. */
+static gboolean
+delete_row(ApiCall *call, const char *vdi_ref, GError **error)
+{
+    g_autoptr(GPtrArray) vbds = db_referrers(call->db, CLASS_VBD, VBD_VDI, vdi_ref);
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    for (guint i = 0; i < vbds->len; i++) {
+        const DbRow *vbd = g_ptr_array_index(vbds, i);
+        if (g_str_equal(db_row_string(vbd, VBD_TYPE), vbd_type_name(VBD_TYPE_CD)))
+            db_txn_set_bool(txn, CLASS_VBD, vbd->ref, VBD_EMPTY, TRUE);
+        else
+            db_txn_delete(txn, CLASS_VBD, vbd->ref);
+    }
+    db_txn_delete(txn, CLASS_VDI, vdi_ref);
+    return db_txn_commit(txn, NULL, error);
+}
+
+gboolean
+api_vdi_destroy_disk(ApiCall *call, const char *vdi_ref, GError **error)
+{
+    g_auto(StorageContext) context = {0};
+    if (!require_detached(call, vdi_ref, "destroy", error) ||
+        !storage_context_vdi(&context, call->services, call->task, vdi_ref, error))
+        return FALSE;
+    if (!db_row_bool(context.vdi, VDI_MANAGED))
+        return api_error_vdi_not_managed(error, vdi_ref);
+    if (!storage_vdi_delete(call->services->storage, &context.call, error))
+        return api_error_from_storage(error);
+    return delete_row(call, vdi_ref, error);
+}
+
+gboolean
+api_vdi__destroy(ApiCall *call, const VdiDestroyArgs *args, GError **error)
+{
+    return api_vdi_destroy_disk(call, args->self.id, error);
+}
+
+gboolean
+api_vdi__resize(ApiCall *call, const VdiResizeArgs *args, GError **error)
+{
+    g_auto(StorageContext) context = {0};
+    if (!storage_context_vdi(&context, call->services, call->task, args->vdi.id, error))
+        return FALSE;
+    if (args->size < db_row_int(context.vdi, VDI_VIRTUAL_SIZE)) {
+        g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, args->size);
+        return api_error_invalid_value(error, "size", text);
+    }
+    g_autoptr(StorageVdi) vdi = storage_vdi_resize(call->services->storage, &context.call, (guint64)args->size, error);
+    if (vdi == NULL)
+        return api_error_from_storage(error);
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_set_int(txn, CLASS_VDI, args->vdi.id, VDI_VIRTUAL_SIZE,
+                   vdi->is_complete ? (gint64)vdi->virtual_size : args->size);
+    return db_txn_commit(txn, NULL, error);
+}
+
+gboolean
+api_vdi__forget(ApiCall *call, const VdiForgetArgs *args, GError **error)
+{
+    return require_detached(call, args->vdi.id, "forget", error) && delete_row(call, args->vdi.id, error);
+}
+
+gboolean
+api_vdi__db_forget(ApiCall *call, const VdiDbForgetArgs *args, GError **error)
+{
+    return delete_row(call, args->vdi.id, error);
+}
