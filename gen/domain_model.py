@@ -181,8 +181,6 @@ class Loader:
             self.complain(block, "more than one result")
         if data.get("pending") and (data.get("waits") or data.get("writes")):
             self.complain(block, "pending says that nothing is done: no waits or writes beside it")
-        if data.get("waits") and not outputs:
-            self.complain(block, "waits, and has no result")
         inputs = (Member("dbg", Type("debug_info"), "the caller's mark for the log", optional=True),)
         self.model.methods[name] = Method(
             name, data.get("doc", ""), data.get("addition", False), data.get("writes", False), data.get("waits", False),

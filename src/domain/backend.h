@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a hypervisor has to do for the plans. One small table per back end: qemu/, fake/.
+ *
+ * Functions on one guest are never called at the same time; on different guests they are. They may block for
+ * as long as their own time-outs say, and end early with BASE_ERROR_CANCELLED where a cancellable is given.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "domain/types.h"
+
+typedef struct DomainBackend DomainBackend;
+
+/* One VM that has a domain. */
+typedef struct DomainGuest {
+    const char *id;
+    const DomainStoreConfig *config; /* in force for this domain */
+    DomainStoreRun *run;             /* the back end fills in machine, accel, pid, pid_start, and nics */
+    const char *run_dir;
+    gpointer data; /* the back end's own; freed by release */
+} DomainGuest;
+
+/* How a guest left, or what it told us. */
+typedef enum DomainGuestEvent {
+    DOMAIN_GUEST_EVENT_NONE,
+    DOMAIN_GUEST_POWERED_OFF, /* shut down from within */
+    DOMAIN_GUEST_RESET,       /* rebooted from within */
+    DOMAIN_GUEST_CRASHED,     /* it says so itself */
+    DOMAIN_GUEST_GONE,        /* its device model is no more */
+    DOMAIN_GUEST_CLOCK_SET,   /* number: seconds its clock was moved against the one it started with */
+} DomainGuestEvent;
+
+/* Called from any thread, without locks; must not call the back end. */
+typedef void (*DomainGuestNotify)(gpointer data, const char *id, gint64 domid, DomainGuestEvent event,
+                                  gint64 number);
+
+typedef enum DomainGuestStatus {
+    DOMAIN_GUEST_STATUS_DEAD, /* there is no device model any more */
+    DOMAIN_GUEST_STATUS_RUNNING,
+    DOMAIN_GUEST_STATUS_PAUSED,
+    DOMAIN_GUEST_STATUS_POWERED_OFF, /* ended from within; the device model waits for us */
+    DOMAIN_GUEST_STATUS_CRASHED,
+} DomainGuestStatus;
+
+typedef struct DomainBackendClass {
+    const char *name;
+    void (*free)(DomainBackend *backend);
+    /* Steps of a start, in this order. run_dir exists and is empty. */
+    gboolean (*create)(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error);
+    gboolean (*build)(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error);
+    gboolean (*start)(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable,
+                      GError **error); /* leaves it paused */
+    gboolean (*pause)(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error);
+    gboolean (*unpause)(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable,
+                        GError **error);
+    /* Presses the power button and returns; the guest's event tells of the rest. */
+    gboolean (*ask_shutdown)(DomainBackend *backend, DomainGuest *guest, GError **error);
+    gboolean (*dump_core)(DomainBackend *backend, DomainGuest *guest, const char *path, GError **error);
+    /* When this returns TRUE nothing of the guest is at work and its disks are closed. Fine if that is so
+     * already. */
+    gboolean (*stop)(DomainBackend *backend, DomainGuest *guest, GError **error);
+    /* Takes up a guest that an earlier service left; run is what that one wrote last. Events come from now
+     * on. */
+    gboolean (*adopt)(DomainBackend *backend, DomainGuest *guest, DomainGuestStatus *ret_status,
+                      GError **error);
+    /* Frees data. The guest, if it is at work, goes on. */
+    void (*release)(DomainBackend *backend, DomainGuest *guest);
+    void (*consoles)(DomainBackend *backend, const DomainGuest *guest, DomainVmConsoleList *ret_consoles);
+} DomainBackendClass;
+
+/* First member of every back end's own struct. */
+struct DomainBackend {
+    const DomainBackendClass *class;
+    DomainGuestNotify notify; /* set by the service before anything else is called */
+    gpointer notify_data;
+};
+
+static inline void
+domain_backend_free(DomainBackend *backend)
+{
+    if (backend != NULL)
+        backend->class->free(backend);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainBackend, domain_backend_free)

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The atomic steps, and the plans made of them.
+ *
+ * Source: domain service document (states, exceptions); protocol notes 10 (order of steps). There a start
+ * leaves the VM paused and the caller unpauses it; the document says Running, so ours runs, and unpausing a
+ * running VM is a success that does nothing. */
+#include "domain/plan.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "domain/disks.h"
+#include "domain/service_internal.h"
+
+/* A guest that ignores the power button once may heed it later, when its system is up. */
+#define PRESS_INTERVAL_US (3 * G_USEC_PER_SEC)
+
+static DomainStepResult
+result_of(gboolean is_done)
+{
+    return is_done ? DOMAIN_STEP_DONE : DOMAIN_STEP_FAILED;
+}
+
+static DomainBackend *
+backend_of(DomainOperation *operation)
+{
+    return operation->machine->service->backend;
+}
+
+/* ---- Making a domain */
+
+static gboolean
+fill_nics(const DomainStoreConfig *config, DomainStoreNicList *ret)
+{
+    ret->n = config->vifs.n;
+    ret->items = g_new0(DomainStoreNic, ret->n + 1);
+    for (gsize i = 0; i < ret->n; i++)
+        ret->items[i].id = g_strdup(config->vifs.items[i].id);
+    return TRUE;
+}
+
+static DomainStoreRun *
+new_run(DomainOperation *operation, GError **error)
+{
+    DomainService *service = operation->machine->service;
+    g_autoptr(DomainConfig) config = domain_machine_config(operation->machine);
+    const DomainVmT *vm = &config->data.vm;
+    DomainStoreRun run = {0};
+    if (!domain_disks_from_config(&config->data, &run.disks, error))
+        return NULL;
+    if (!domain_store_next_domid(service->store, &run.domid, error)) {
+        domain_store_run_clear(&run);
+        return NULL;
+    }
+    g_autoptr(DomainView) view = domain_machine_view(operation->machine);
+    fill_nics(&config->data, &run.nics);
+    run.power_state = DOMAIN_POWER_STATE_PAUSED;
+    run.start_time = (double)domain_clock_wall_us(service->clock) / G_USEC_PER_SEC;
+    run.memory_target = vm->memory_static_max;
+    run.vcpu_target = vm->vcpus;
+    run.rtc_timeoffset = g_strdup(view->state.rtc_timeoffset);
+    return g_memdup2(&run, sizeof run);
+}
+
+static DomainStepResult
+create(DomainOperation *operation, GError **error)
+{
+    DomainMachine *machine = operation->machine;
+    DomainStoreRun *run = new_run(operation, error);
+    if (run == NULL)
+        return DOMAIN_STEP_FAILED;
+    domain_machine_take_guest(machine, run);
+    if (!domain_machine_publish(machine, error))
+        return DOMAIN_STEP_FAILED;
+    return result_of(backend_of(operation)->class->create(backend_of(operation), machine->guest,
+                                                          domain_operation_cancellable(operation), error));
+}
+
+/* The domain is no more: its files go, and what others see is Halted. */
+static gboolean
+drop(DomainOperation *operation, GError **error)
+{
+    DomainMachine *machine = operation->machine;
+    domain_machine_drop_guest(machine);
+    return domain_store_clear_run_dir(machine->service->store, machine->id, error) &
+           domain_machine_publish(machine, NULL);
+}
+
+static gboolean
+undo_create(DomainOperation *operation, GError **error)
+{
+    return operation->machine->guest == NULL || drop(operation, error);
+}
+
+static DomainStepResult
+build(DomainOperation *operation, GError **error)
+{
+    DomainGuest *guest = operation->machine->guest;
+    if (!backend_of(operation)->class->build(backend_of(operation), guest,
+                                             domain_operation_cancellable(operation), error))
+        return DOMAIN_STEP_FAILED;
+    guest->run->stage = DOMAIN_STORE_STAGE_BUILT;
+    return result_of(domain_machine_publish(operation->machine, error));
+}
+
+static DomainStepResult
+attach_disks(DomainOperation *operation, GError **error)
+{
+    return result_of(domain_disks_attach(operation, error));
+}
+
+static gboolean
+undo_attach_disks(DomainOperation *operation, GError **error)
+{
+    return domain_disks_detach(operation, error);
+}
+
+static gboolean
+pin_machine(DomainStoreConfig *config, gpointer data, GError **error)
+{
+    if (config->machine == NULL)
+        config->machine = g_strdup(data);
+    return TRUE;
+}
+
+static DomainStepResult
+device_model(DomainOperation *operation, GError **error)
+{
+    DomainMachine *machine = operation->machine;
+    DomainGuest *guest = machine->guest;
+    if (!backend_of(operation)->class->start(backend_of(operation), guest,
+                                             domain_operation_cancellable(operation), error))
+        return DOMAIN_STEP_FAILED;
+    guest->run->stage = DOMAIN_STORE_STAGE_MODELLED;
+    if (guest->config->machine == NULL && guest->run->machine != NULL &&
+        !domain_service_edit_config(machine->service, machine, pin_machine, guest->run->machine, error))
+        return DOMAIN_STEP_FAILED;
+    return result_of(domain_machine_publish(machine, error));
+}
+
+static gboolean
+undo_device_model(DomainOperation *operation, GError **error)
+{
+    DomainGuest *guest = operation->machine->guest;
+    if (guest == NULL || !backend_of(operation)->class->stop(backend_of(operation), guest, error))
+        return guest == NULL;
+    guest->run->stage = DOMAIN_STORE_STAGE_BUILT;
+    guest->run->pid = 0;
+    return domain_machine_publish(operation->machine, error);
+}
+
+/* ---- Running and not */
+
+static gboolean
+set_running(DomainOperation *operation, gboolean is_running, GError **error)
+{
+    const DomainBackendClass *class = backend_of(operation)->class;
+    DomainGuest *guest = operation->machine->guest;
+    GCancellable *cancellable = domain_operation_cancellable(operation);
+    if (!(is_running ? class->unpause : class->pause)(backend_of(operation), guest, cancellable, error))
+        return FALSE;
+    guest->run->power_state = is_running ? DOMAIN_POWER_STATE_RUNNING : DOMAIN_POWER_STATE_PAUSED;
+    return domain_machine_publish(operation->machine, error);
+}
+
+static DomainStepResult
+unpause_guest(DomainOperation *operation, GError **error)
+{
+    return result_of(operation->args.leaves_paused || set_running(operation, TRUE, error));
+}
+
+static DomainStepResult
+pause_guest(DomainOperation *operation, GError **error)
+{
+    return result_of(set_running(operation, FALSE, error));
+}
+
+/* ---- Ending */
+
+static DomainStepResult
+press_button(DomainOperation *operation, gint64 now_us, GError **error)
+{
+    if (operation->next_us <= now_us) {
+        if (!backend_of(operation)->class->ask_shutdown(backend_of(operation), operation->machine->guest,
+                                                        error))
+            return DOMAIN_STEP_FAILED;
+        operation->next_us = now_us + PRESS_INTERVAL_US;
+    }
+    domain_operation_wake_after(operation, MIN(operation->next_us, operation->deadline_us) - now_us);
+    return DOMAIN_STEP_WAITING;
+}
+
+/* Waits for the guest to end by itself; its event wakes us. */
+static DomainStepResult
+ask_guest(DomainOperation *operation, GError **error)
+{
+    DomainMachine *machine = operation->machine;
+    gint64 now_us = domain_clock_now_us(machine->service->clock);
+    if (operation->args.timeout_s < 0 || domain_machine_ended(machine) != DOMAIN_GUEST_EVENT_NONE)
+        return DOMAIN_STEP_DONE;
+    if (machine->guest->run->power_state != DOMAIN_POWER_STATE_RUNNING) {
+        domain_error_bad_power_state(error, machine->guest->run->power_state, DOMAIN_POWER_STATE_RUNNING);
+        return DOMAIN_STEP_FAILED;
+    }
+    if (operation->deadline_us == 0)
+        operation->deadline_us = now_us + (gint64)(MIN(operation->args.timeout_s, 1e7) * G_USEC_PER_SEC);
+    if (now_us >= operation->deadline_us)
+        return result_of(domain_error_failed_to_shutdown(error));
+    return press_button(operation, now_us, error);
+}
+
+static DomainStepResult
+dump_core(DomainOperation *operation, GError **error)
+{
+    DomainMachine *machine = operation->machine;
+    if (!operation->args.wants_core || machine->guest == NULL)
+        return DOMAIN_STEP_DONE;
+    g_autofree char *path =
+        g_strdup_printf("%s/../core.%" G_GINT64_FORMAT, machine->run_dir, machine->guest->run->domid);
+    return result_of(
+        backend_of(operation)->class->dump_core(backend_of(operation), machine->guest, path, error));
+}
+
+static DomainStepResult
+stop(DomainOperation *operation, GError **error)
+{
+    DomainGuest *guest = operation->machine->guest;
+    return result_of(guest == NULL ||
+                     backend_of(operation)->class->stop(backend_of(operation), guest, error));
+}
+
+static DomainStepResult
+detach_disks(DomainOperation *operation, GError **error)
+{
+    return result_of(domain_disks_detach(operation, error));
+}
+
+static DomainStepResult
+destroy(DomainOperation *operation, GError **error)
+{
+    return result_of(drop(operation, error));
+}
+
+/* The VM with its files; it must not be in anybody's way afterwards. */
+static DomainStepResult
+remove_vm(DomainOperation *operation, GError **error)
+{
+    DomainMachine *machine = operation->machine;
+    if (!domain_store_remove(machine->service->store, machine->id, error))
+        return DOMAIN_STEP_FAILED;
+    domain_service_forget(machine->service, machine);
+    return DOMAIN_STEP_DONE;
+}
+
+static DomainStepResult
+forget_transient(DomainOperation *operation, GError **error)
+{
+    g_autoptr(DomainConfig) config = domain_machine_config(operation->machine);
+    return config->data.vm.transient ? remove_vm(operation, error) : DOMAIN_STEP_DONE;
+}
+
+/* ---- Events */
+
+static DomainStepResult
+clock_set(DomainOperation *operation, GError **error)
+{
+    DomainGuest *guest = operation->machine->guest;
+    if (guest == NULL)
+        return DOMAIN_STEP_DONE;
+    gint64 base = g_ascii_strtoll(guest->config->vm.ty.tag == DOMAIN_VM_BUILDER_INFO_HVM &&
+                                          guest->config->vm.ty.hvm.timeoffset != NULL
+                                      ? guest->config->vm.ty.hvm.timeoffset
+                                      : "0",
+                                  NULL, 10);
+    g_free(guest->run->rtc_timeoffset);
+    guest->run->rtc_timeoffset = g_strdup_printf("%" G_GINT64_FORMAT, base + operation->args.number);
+    return result_of(domain_machine_publish(operation->machine, error));
+}
+
+static const struct AdoptRow {
+    DomainPowerState power_state;
+    DomainGuestEvent ended;
+} adopt_rows[] = {
+    [DOMAIN_GUEST_STATUS_DEAD] = {DOMAIN_POWER_STATE_PAUSED, DOMAIN_GUEST_GONE},
+    [DOMAIN_GUEST_STATUS_RUNNING] = {DOMAIN_POWER_STATE_RUNNING, DOMAIN_GUEST_EVENT_NONE},
+    [DOMAIN_GUEST_STATUS_PAUSED] = {DOMAIN_POWER_STATE_PAUSED, DOMAIN_GUEST_EVENT_NONE},
+    [DOMAIN_GUEST_STATUS_POWERED_OFF] = {DOMAIN_POWER_STATE_PAUSED, DOMAIN_GUEST_POWERED_OFF},
+    [DOMAIN_GUEST_STATUS_CRASHED] = {DOMAIN_POWER_STATE_PAUSED, DOMAIN_GUEST_CRASHED},
+};
+
+static DomainStepResult
+clean_up_dead(DomainOperation *operation, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    if (!domain_disks_detach(operation, &reason))
+        log_warning("a disk of a domain that has ended is still attached: %s", reason->message);
+    return result_of(drop(operation, error));
+}
+
+/* Takes up what an earlier service left. A guest whose process is gone is cleaned up and stays Halted: nobody
+ * knows how it ended, and after a power failure everything would start at once. */
+static DomainStepResult
+adopt(DomainOperation *operation, GError **error)
+{
+    DomainMachine *machine = operation->machine;
+    DomainGuestStatus status = DOMAIN_GUEST_STATUS_PAUSED;
+    if (machine->guest->run->stage != DOMAIN_STORE_STAGE_MODELLED)
+        return result_of(domain_machine_publish(machine, error));
+    if (!backend_of(operation)->class->adopt(backend_of(operation), machine->guest, &status, error))
+        return DOMAIN_STEP_FAILED;
+    log_info("domain %" G_GINT64_FORMAT " taken up again: %s", machine->guest->run->domid,
+             status == DOMAIN_GUEST_STATUS_DEAD ? "it has ended" : "it is there");
+
+    machine->guest->run->power_state = adopt_rows[status].power_state;
+    if (status == DOMAIN_GUEST_STATUS_DEAD)
+        return clean_up_dead(operation, error);
+    if (!domain_machine_publish(machine, error))
+        return DOMAIN_STEP_FAILED;
+    if (adopt_rows[status].ended != DOMAIN_GUEST_EVENT_NONE)
+        domain_machine_event(machine, machine->guest->run->domid, adopt_rows[status].ended, 0);
+    return DOMAIN_STEP_DONE;
+}
+
+/* ---- Plans */
+
+/* clang-format off */
+#define ASK_GUEST        {"ask-guest",        ask_guest,        NULL,              FALSE, FALSE}
+#define DUMP_CORE        {"dump-core",        dump_core,        NULL,              FALSE, TRUE }
+#define STOP             {"stop",             stop,             NULL,              TRUE,  FALSE}
+#define DETACH_DISKS     {"detach-disks",     detach_disks,     NULL,              FALSE, TRUE }
+#define DESTROY          {"destroy",          destroy,          NULL,              FALSE, TRUE }
+#define FORGET_TRANSIENT {"forget-transient", forget_transient, NULL,              FALSE, TRUE }
+#define CREATE           {"create",           create,           undo_create,       FALSE, FALSE}
+#define BUILD            {"build",            build,            NULL,              FALSE, FALSE}
+#define ATTACH_DISKS     {"attach-disks",     attach_disks,     undo_attach_disks, FALSE, FALSE}
+#define DEVICE_MODEL     {"device-model",     device_model,     undo_device_model, FALSE, FALSE}
+#define UNPAUSE          {"unpause",          unpause_guest,    NULL,              FALSE, FALSE}
+
+static const DomainStep create_steps[]        = {CREATE, {NULL}};
+static const DomainStep build_steps[]         = {BUILD, {NULL}};
+static const DomainStep device_model_steps[]  = {ATTACH_DISKS, DEVICE_MODEL, {NULL}};
+static const DomainStep start_steps[]         = {CREATE, BUILD, ATTACH_DISKS, DEVICE_MODEL, UNPAUSE, {NULL}};
+static const DomainStep shutdown_steps[]      = {ASK_GUEST, STOP, DETACH_DISKS, DESTROY, FORGET_TRANSIENT, {NULL}};
+static const DomainStep reboot_steps[]        = {ASK_GUEST, STOP, DETACH_DISKS, DESTROY,
+                                                 CREATE, BUILD, ATTACH_DISKS, DEVICE_MODEL, UNPAUSE, {NULL}};
+static const DomainStep destroy_steps[]       = {STOP, DETACH_DISKS, DESTROY, FORGET_TRANSIENT, {NULL}};
+static const DomainStep guest_end_steps[]     = {DUMP_CORE, STOP, DETACH_DISKS, DESTROY, FORGET_TRANSIENT, {NULL}};
+static const DomainStep guest_restart_steps[] = {DUMP_CORE, STOP, DETACH_DISKS, DESTROY,
+                                                 CREATE, BUILD, ATTACH_DISKS, DEVICE_MODEL, UNPAUSE, {NULL}};
+static const DomainStep restart_steps[]       = {STOP, DETACH_DISKS, DESTROY,
+                                                 CREATE, BUILD, ATTACH_DISKS, DEVICE_MODEL, UNPAUSE, {NULL}};
+static const DomainStep pause_steps[]         = {{"pause", pause_guest, NULL, FALSE, FALSE}, {NULL}};
+static const DomainStep unpause_steps[]       = {UNPAUSE, {NULL}};
+static const DomainStep remove_steps[]        = {{"remove", remove_vm, NULL, TRUE, FALSE}, {NULL}};
+static const DomainStep clock_set_steps[]     = {{"clock-set", clock_set, NULL, FALSE, FALSE}, {NULL}};
+static const DomainStep adopt_steps[]         = {{"adopt", adopt, NULL, FALSE, FALSE}, {NULL}};
+
+#define HALTED    DOMAIN_STATE_BIT(HALTED)
+#define RUNNING   DOMAIN_STATE_BIT(RUNNING)
+#define PAUSED    DOMAIN_STATE_BIT(PAUSED)
+#define SUSPENDED DOMAIN_STATE_BIT(SUSPENDED)
+#define ANY       (HALTED | RUNNING | PAUSED | SUSPENDED)
+#define IS(state) DOMAIN_POWER_STATE_##state
+
+const DomainPlan domain_plans[] = {
+    /* name           from              already  expected     stage needed               journal steps               after a crash */
+    {"create",        HALTED,           0,       IS(HALTED),  FALSE, 0,                   TRUE,  create_steps,        NULL     },
+    {"build",         RUNNING | PAUSED, 0,       IS(PAUSED),  TRUE,  DOMAIN_STORE_STAGE_CREATED, TRUE, build_steps,    NULL     },
+    {"device-model",  RUNNING | PAUSED, 0,       IS(PAUSED),  TRUE,  DOMAIN_STORE_STAGE_BUILT, TRUE, device_model_steps, NULL   },
+    {"start",         HALTED,           0,       IS(HALTED),  FALSE, 0,                   TRUE,  start_steps,         NULL     },
+    {"shutdown",      RUNNING | PAUSED, 0,       IS(RUNNING), FALSE, 0,                   TRUE,  shutdown_steps,      "destroy"},
+    {"reboot",        RUNNING | PAUSED, 0,       IS(RUNNING), FALSE, 0,                   TRUE,  reboot_steps,        "restart"},
+    {"destroy",       RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   TRUE,  destroy_steps,       NULL     },
+    {"guest-end",     RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   TRUE,  guest_end_steps,     "destroy"},
+    {"guest-restart", RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   TRUE,  guest_restart_steps, "restart"},
+    {"restart",       ANY,              0,       IS(RUNNING), FALSE, 0,                   TRUE,  restart_steps,       NULL     },
+    {"pause",         RUNNING,          0,       IS(RUNNING), TRUE,  DOMAIN_STORE_STAGE_MODELLED, FALSE, pause_steps, NULL     },
+    {"unpause",       PAUSED,           RUNNING, IS(PAUSED),  TRUE,  DOMAIN_STORE_STAGE_MODELLED, FALSE, unpause_steps, NULL   },
+    {"remove",        HALTED | SUSPENDED, 0,     IS(HALTED),  FALSE, 0,                   FALSE, remove_steps,        NULL     },
+    {"clock-set",     RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   FALSE, clock_set_steps,     NULL     },
+    {"adopt",         RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   FALSE, adopt_steps,         NULL     },
+    {NULL},
+};
+/* clang-format on */
