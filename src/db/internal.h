@@ -22,6 +22,8 @@ struct Db {
     DbCommitHook hook;
     gpointer hook_data;
 
+    DbCompute allowed_operations; /* NULL: as stored */
+
     struct DbWriter *writer; /* NULL for a read-only store */
 };
 

@@ -26,11 +26,25 @@ derived_value(Db *db, const ModelField *field, const DbRelation *relation, const
     return refs;
 }
 
+void
+db_set_allowed_operations(Db *db, DbCompute compute)
+{
+    db->allowed_operations = compute;
+}
+
+static gboolean
+is_computed(Db *db, const ModelClass *model_class, int field)
+{
+    return db->allowed_operations != NULL && field == model_class->allowed_operations_field;
+}
+
 Value *
 db_row_get(Db *db, const DbRow *row, int field)
 {
     const ModelField *model_field = &row->model_class->fields[field];
 
+    if (is_computed(db, row->model_class, field))
+        return db->allowed_operations(row);
     if (!model_field->is_derived)
         return value_ref(row->fields[field]);
     int class_id = model_class_id(row->model_class);
@@ -41,7 +55,7 @@ db_row_get(Db *db, const DbRow *row, int field)
     return value;
 }
 
-/* The derived fields of @row by index, all as of one moment; NULL elsewhere. The caller frees the array and its values. */
+/* The derived fields of @row by index, all as of one moment, and the computed one; NULL elsewhere. The caller frees the array and its values. */
 static Value **
 derived_values(Db *db, const DbRow *row)
 {
@@ -56,6 +70,8 @@ derived_values(Db *db, const DbRow *row)
         if (model_class->fields[i].is_derived)
             values[i] = derived_value(db, &model_class->fields[i], derived[i], slot);
     db_unlock_shared(db);
+    if (is_computed(db, model_class, model_class->allowed_operations_field))
+        values[model_class->allowed_operations_field] = db->allowed_operations(row);
     return values;
 }
 

@@ -131,6 +131,8 @@ Value *
 task_allowed_operations(const DbRow *row)
 {
     init_operation_engines();
+    if (row->model_class->operations == NULL)
+        return value_array_empty();
     GPtrArray *engines = operation_engines[model_class_id(row->model_class)];
     Value *allowed = value_array_new(8);
     const char *last = "";

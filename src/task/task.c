@@ -39,6 +39,7 @@ tasks_new(Db *db)
 {
     Tasks *tasks = g_new0(Tasks, 1);
     tasks->db = db;
+    db_set_allowed_operations(db, task_allowed_operations);
     g_mutex_init(&tasks->lock);
     tasks->by_ref = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)task_unref);
     return tasks;
