@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* CONNECT and GET /console: finds the socket of a running VM's VNC or serial line and passes bytes both ways.
+ *
+ * Each console has a thread of its own: it waits for logins, for the domain service, and then for the two
+ * peers. */
+#include "api/vm/console.h"
+#include "api/services.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CONSOLES_MAX 256 /* open at once */
+
+static gint n_consoles; /* atomic */
+
+/* One console being opened. */
+typedef struct Visit {
+    HttpRequest *request;
+    const ApiServices *services;
+} Visit;
+
+/* What to answer when a console cannot be opened. */
+typedef struct Refusal {
+    guint status;
+    char *text;
+} Refusal;
+
+static gboolean
+refuse(Refusal *refusal, guint status, const char *text)
+{
+    refusal->status = status;
+    refusal->text = g_strdup(text);
+    return FALSE;
+}
+
+/* ---- Who is there ---- */
+
+gboolean
+vm_console_parse_basic(const char *header, char **ret_user, char **ret_password)
+{
+    gsize length;
+
+    if (header == NULL || g_ascii_strncasecmp(header, "Basic ", 6) != 0)
+        return FALSE;
+    g_autofree char *encoded = g_strstrip(g_strdup(header + 6));
+    g_autofree guchar *decoded = g_base64_decode(encoded, &length);
+    g_autofree char *text = g_strndup((const char *)decoded, length);
+    char *colon = strchr(text, ':');
+    if (colon == NULL || strlen(text) != length || !g_utf8_validate(text, -1, NULL))
+        return FALSE;
+    *ret_user = g_strndup(text, (gsize)(colon - text));
+    *ret_password = g_strdup(colon + 1);
+    return TRUE;
+}
+
+/* A session for the length of the check: the rights are looked at once, when the console is opened. */
+static gboolean
+role_by_password(const Visit *visit, ModelRole *ret_role)
+{
+    g_autofree char *user = NULL;
+    g_autofree char *password = NULL;
+
+    if (!vm_console_parse_basic(http_request_header(visit->request, "authorization"), &user, &password))
+        return FALSE;
+    g_autoptr(Session) session =
+        sessions_login(visit->services->sessions, user, password, "console", FALSE, NULL);
+    if (session == NULL)
+        return FALSE;
+    *ret_role = session->role;
+    sessions_logout(visit->services->sessions, session->ref, NULL);
+    return TRUE;
+}
+
+/* Source: protocol notes 0, order of authentication */
+static gboolean
+find_role(const Visit *visit, ModelRole *ret_role)
+{
+    const char *ref = http_request_param(visit->request, "session_id");
+
+    if (http_request_is_trusted(visit->request)) {
+        *ret_role = ROLE_POOL_ADMIN;
+        return TRUE;
+    }
+    if (ref == NULL)
+        return role_by_password(visit, ret_role);
+    g_autoptr(Session) session = sessions_find(visit->services->sessions, ref, NULL);
+    if (session == NULL)
+        return FALSE;
+    *ret_role = session->role;
+    return TRUE;
+}
+
+static void
+ask_for_login(HttpRequest *request)
+{
+    static const char *const headers[] = {"WWW-Authenticate: Basic realm=\"console\"", NULL};
+
+    http_request_reply(request, 401, "text/html",
+                       g_string_new("<html><body><h1>HTTP 401 Unauthorised</h1></body></html>"), headers);
+}
+
+/* ---- Which console ---- */
+
+/* (transfer full) (nullable) */
+static DbRow *
+find_row(const Visit *visit, int class_id)
+{
+    const char *ref = http_request_param(visit->request, "ref");
+    const char *uuid = http_request_param(visit->request, "uuid");
+
+    if (ref != NULL)
+        return db_get(visit->services->db, class_id, ref);
+    return uuid != NULL ? db_get_by_uuid(visit->services->db, class_id, uuid) : NULL;
+}
+
+/* The VM and the protocol; a VM by itself means its graphical console. Source: protocol notes 4.1 */
+static gboolean
+find_target(const Visit *visit, DbRow **ret_vm, DomainVmConsoleProtocol *ret_protocol, Refusal *refusal)
+{
+    g_autoptr(DbRow) console = find_row(visit, CLASS_CONSOLE);
+    DbRow *vm = console != NULL ? db_get(visit->services->db, CLASS_VM, db_row_string(console, CONSOLE_VM))
+                                : find_row(visit, CLASS_VM);
+    if (vm == NULL)
+        return refuse(refusal, 404, "there is no such console");
+
+    gboolean is_text = console != NULL && g_str_equal(db_row_string(console, CONSOLE_PROTOCOL), "vt100");
+    *ret_protocol = is_text ? DOMAIN_VM_CONSOLE_PROTOCOL_VT100 : DOMAIN_VM_CONSOLE_PROTOCOL_RFB;
+    *ret_vm = vm;
+    return TRUE;
+}
+
+static gboolean
+connect_unix(const char *path, int *ret_fd, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return base_error_set(error, BASE_ERROR_INVALID, "the path of the socket '%s' is too long", path);
+    auto_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return base_error_errno(error, errno, "make a socket");
+
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+        return base_error_errno(error, errno, "connect to '%s'", path);
+    *ret_fd = base_fd_steal(&fd);
+    return TRUE;
+}
+
+static const char *
+find_socket(const DomainVmState *state, DomainVmConsoleProtocol protocol)
+{
+    for (gsize i = 0; i < state->consoles.n; i++)
+        if (state->consoles.items[i].protocol == protocol && state->consoles.items[i].path != NULL)
+            return state->consoles.items[i].path;
+    return NULL;
+}
+
+static gboolean
+connect_console(const Visit *visit, const DbRow *vm, DomainVmConsoleProtocol protocol, int *ret_fd,
+                Refusal *refusal)
+{
+    const DomainContext context = {.dbg = "console"};
+    g_autoptr(GError) failure = NULL;
+    g_auto(DomainVmEntry) entry = {0};
+    if (!domain_client_vm_stat(visit->services->domains, &context, db_row_string(vm, VM_UUID), &entry,
+                               &failure))
+        return refuse(refusal, 500, "the VM has no domain on this host");
+    if (entry.state.power_state != DOMAIN_POWER_STATE_RUNNING &&
+        entry.state.power_state != DOMAIN_POWER_STATE_PAUSED)
+        return refuse(refusal, 500, "the VM is not running");
+
+    const char *path = find_socket(&entry.state, protocol);
+    if (path == NULL)
+        return refuse(refusal, 404, "the VM has no console of this kind");
+    if (connect_unix(path, ret_fd, &failure))
+        return TRUE;
+    log_warning("console of VM %s: %s", db_row_string(vm, VM_UUID), failure->message);
+    return refuse(refusal, 404, "the VM's console does not answer");
+}
+
+/* ---- The bytes ---- */
+
+static void
+pump(const Visit *visit, int fd)
+{
+    static const char head[] =
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-cache, no-store\r\n\r\n";
+    g_autoptr(GError) failure = NULL;
+    g_autoptr(HttpStream) stream = http_take_over(visit->request);
+
+    if (stream == NULL)
+        return;
+    if (http_stream_write_all(stream, head, sizeof head - 1, &failure))
+        http_stream_pump(stream, fd, NULL);
+}
+
+static void
+serve(const Visit *visit)
+{
+    auto_fd fd = -1;
+    g_autoptr(DbRow) vm = NULL;
+    DomainVmConsoleProtocol protocol;
+    Refusal refusal = {0};
+    ModelRole role;
+
+    if (!find_role(visit, &role)) {
+        ask_for_login(visit->request);
+        return;
+    }
+    gboolean is_found = find_target(visit, &vm, &protocol, &refusal);
+    ModelRole needed = is_found && db_row_bool(vm, VM_IS_CONTROL_DOMAIN) ? ROLE_POOL_ADMIN : ROLE_VM_OPERATOR;
+    if (role > needed)
+        http_request_reply_error(visit->request, 403, "your role may not open this console");
+    else if (is_found && connect_console(visit, vm, protocol, &fd, &refusal))
+        pump(visit, fd);
+    else
+        http_request_reply_error(visit->request, refusal.status, refusal.text);
+    g_free(refusal.text);
+}
+
+static gpointer
+visit_thread(gpointer data)
+{
+    Visit *visit = data;
+
+    serve(visit);
+    http_request_unref(visit->request);
+    g_free(visit);
+    g_atomic_int_dec_and_test(&n_consoles);
+    return NULL;
+}
+
+void
+api_console_handler(HttpRequest *request, gpointer data)
+{
+    if (g_atomic_int_add(&n_consoles, 1) >= CONSOLES_MAX) {
+        g_atomic_int_dec_and_test(&n_consoles);
+        http_request_reply_error(request, 503, "too many consoles are open");
+        return;
+    }
+    /* Unverified: web clients that ask for an upgrade to a websocket; not served yet. */
+    if (http_request_header(request, "upgrade") != NULL) {
+        g_atomic_int_dec_and_test(&n_consoles);
+        http_request_reply_error(request, 501, "consoles are not offered as websockets yet");
+        return;
+    }
+    Visit *visit = g_new(Visit, 1);
+    *visit = (Visit){.request = http_request_ref(request), .services = data};
+    g_autoptr(GThread) thread = g_thread_new("console", visit_thread, visit);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How much memory VMs need and hosts have left, by account, and the messages that set a VM's limits. */
+#include "api/vm/memory.h"
+
+#include "api/services.h"
+
+#include <string.h>
+
+#define MIB ((gint64)1024 * 1024)
+
+#define OVERHEAD_FIXED    (20 * MIB) /* a device model with its consoles, idle */
+#define OVERHEAD_PER_VCPU MIB
+#define PAGE_TABLE_SHARE  512 /* 8 bytes of page table for each 4 KiB page */
+
+/* ---- Account ---- */
+
+static gint64
+round_up_to_mib(gint64 bytes)
+{
+    return (bytes + MIB - 1) / MIB * MIB;
+}
+
+gint64
+vm_memory_overhead(gint64 static_max_bytes, gint64 n_vcpus, double shadow_multiplier)
+{
+    double tables = (double)static_max_bytes / PAGE_TABLE_SHARE * MAX(shadow_multiplier, 1.0);
+
+    return round_up_to_mib(OVERHEAD_FIXED + n_vcpus * OVERHEAD_PER_VCPU + (gint64)tables);
+}
+
+gint64
+vm_row_memory_overhead(const DbRow *vm)
+{
+    return vm_memory_overhead(db_row_int(vm, VM_MEMORY_STATIC_MAX), db_row_int(vm, VM_VCPUS_MAX),
+                              db_row_float(vm, VM_HVM_SHADOW_MULTIPLIER));
+}
+
+gint64
+vm_control_domain_memory(gint64 total_bytes)
+{
+    return CLAMP(total_bytes / 16, 128 * MIB, 4096 * MIB) / MIB * MIB;
+}
+
+static gint64
+row_claim(const DbRow *vm)
+{
+    if (db_row_bool(vm, VM_IS_CONTROL_DOMAIN))
+        return db_row_int(vm, VM_MEMORY_STATIC_MAX);
+    return db_row_int(vm, VM_MEMORY_STATIC_MAX) + vm_row_memory_overhead(vm);
+}
+
+gint64
+vm_host_free_memory(Db *db, const char *host_ref)
+{
+    g_autoptr(DbRow) host = db_get(db, CLASS_HOST, host_ref);
+    g_autoptr(DbRow) metrics =
+        host == NULL ? NULL : db_get(db, CLASS_HOST_METRICS, db_row_string(host, HOST_METRICS));
+    if (metrics == NULL)
+        return 0;
+
+    gint64 free_bytes = db_row_int(metrics, HOST_METRICS_MEMORY_TOTAL);
+    g_autoptr(GPtrArray) vms = db_referrers(db, CLASS_VM, VM_RESIDENT_ON, host_ref);
+    for (guint i = 0; i < vms->len; i++)
+        free_bytes -= row_claim(g_ptr_array_index(vms, i));
+    return MAX(free_bytes, 0);
+}
+
+/* ---- Messages ---- */
+
+gboolean
+api_vm__compute_memory_overhead(ApiCall *call, const VmComputeMemoryOverheadArgs *args, Value **ret_value,
+                                GError **error)
+{
+    g_autoptr(DbRow) vm = db_require(call->db, CLASS_VM, args->vm.id, error);
+    if (vm == NULL)
+        return FALSE;
+    *ret_value = value_int(vm_row_memory_overhead(vm));
+    return TRUE;
+}
+
+/* The guest memory whose sum with its overhead is at most @total_bytes, in whole MiB. The overhead grows with
+ * the memory, so it is taken off twice: once for all of @total_bytes, which is too much, then for what that
+ * leaves, which is right to one MiB. */
+static gint64
+largest_static_max(gint64 total_bytes, gint64 n_vcpus, double shadow_multiplier)
+{
+    gint64 static_max =
+        (total_bytes - vm_memory_overhead(total_bytes, n_vcpus, shadow_multiplier)) / MIB * MIB;
+
+    while (static_max >= 0 &&
+           static_max + MIB + vm_memory_overhead(static_max + MIB, n_vcpus, shadow_multiplier) <= total_bytes)
+        static_max += MIB;
+    return MAX(static_max, 0);
+}
+
+gboolean
+api_vm__maximise_memory(ApiCall *call, const VmMaximiseMemoryArgs *args, Value **ret_value, GError **error)
+{
+    g_autoptr(DbRow) vm = db_require(call->db, CLASS_VM, args->self.id, error);
+    if (vm == NULL)
+        return FALSE;
+    if (args->total < 0 || args->total > G_MAXINT64 / 4) {
+        g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, args->total);
+        return api_error_invalid_value(error, "total", text);
+    }
+
+    /* Source: API reference, VM.maximise_memory: a cautious answer holds for any number of VCPUs the VM may
+     * be given later */
+    gint64 n_vcpus = args->approximate ? MAX(64, db_row_int(vm, VM_VCPUS_MAX)) : db_row_int(vm, VM_VCPUS_MAX);
+    *ret_value =
+        value_int(largest_static_max(args->total, n_vcpus, db_row_float(vm, VM_HVM_SHADOW_MULTIPLIER)));
+    return TRUE;
+}
+
+/* What a message wants the four limits to be; negative: as it is. */
+typedef struct MemoryLimits {
+    const char *vm;      /* ref */
+    const char *message; /* name, for what cannot be done to a running VM */
+    gint64 static_min, dynamic_min, dynamic_max, static_max;
+} MemoryLimits;
+
+gboolean
+vm_check_memory_order(gint64 static_min, gint64 dynamic_min, gint64 dynamic_max, gint64 static_max,
+                      GError **error)
+{
+    if (0 <= static_min && static_min <= dynamic_min && dynamic_min <= dynamic_max &&
+        dynamic_max <= static_max)
+        return TRUE;
+    const char *const params[] = {
+        "0 <= memory_static_min <= memory_dynamic_min <= memory_dynamic_max <= memory_static_max", NULL};
+    return api_error_set(error, "MEMORY_CONSTRAINT_VIOLATION", params);
+}
+
+static gint64
+wanted_or_present(gint64 wanted, const DbRow *vm, int field)
+{
+    return wanted < 0 ? db_row_int(vm, field) : wanted;
+}
+
+static gboolean
+set_limits_step(DbTxn *txn, gpointer data, GError **error)
+{
+    const MemoryLimits *limits = data;
+    g_autoptr(DbRow) vm = db_txn_read(txn, CLASS_VM, limits->vm);
+    if (vm == NULL)
+        return api_error_handle_invalid(error, "VM", limits->vm);
+    /* The domain service has no call yet that moves a running VM's memory. */
+    if (!g_str_equal(db_row_string(vm, VM_POWER_STATE), "Halted"))
+        return api_error_not_implemented(error, limits->message);
+
+    gint64 static_min = wanted_or_present(limits->static_min, vm, VM_MEMORY_STATIC_MIN);
+    gint64 dynamic_min = wanted_or_present(limits->dynamic_min, vm, VM_MEMORY_DYNAMIC_MIN);
+    gint64 dynamic_max = wanted_or_present(limits->dynamic_max, vm, VM_MEMORY_DYNAMIC_MAX);
+    gint64 static_max = wanted_or_present(limits->static_max, vm, VM_MEMORY_STATIC_MAX);
+    if (!vm_check_memory_order(static_min, dynamic_min, dynamic_max, static_max, error))
+        return FALSE;
+
+    db_txn_set_int(txn, CLASS_VM, vm->ref, VM_MEMORY_STATIC_MIN, static_min);
+    db_txn_set_int(txn, CLASS_VM, vm->ref, VM_MEMORY_DYNAMIC_MIN, dynamic_min);
+    db_txn_set_int(txn, CLASS_VM, vm->ref, VM_MEMORY_DYNAMIC_MAX, dynamic_max);
+    db_txn_set_int(txn, CLASS_VM, vm->ref, VM_MEMORY_STATIC_MAX, static_max);
+    db_txn_set_int(txn, CLASS_VM, vm->ref, VM_MEMORY_OVERHEAD,
+                   vm_memory_overhead(static_max, db_row_int(vm, VM_VCPUS_MAX),
+                                      db_row_float(vm, VM_HVM_SHADOW_MULTIPLIER)));
+    return TRUE;
+}
+
+static gboolean
+check_not_negative(const char *field, gint64 bytes, GError **error)
+{
+    if (bytes >= 0)
+        return TRUE;
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, bytes);
+    return api_error_invalid_value(error, field, text);
+}
+
+static gboolean
+set_limits(ApiCall *call, MemoryLimits limits, GError **error)
+{
+    limits.message = call->message->name;
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_step(txn, set_limits_step, &limits, NULL);
+    return db_txn_commit(txn, NULL, error);
+}
+
+gboolean
+api_vm__set_memory_dynamic_max(ApiCall *call, const VmSetMemoryDynamicMaxArgs *args, GError **error)
+{
+    return check_not_negative("value", args->value, error) &&
+           set_limits(call, (MemoryLimits){args->self.id, NULL, -1, -1, args->value, -1}, error);
+}
+
+gboolean
+api_vm__set_memory_dynamic_min(ApiCall *call, const VmSetMemoryDynamicMinArgs *args, GError **error)
+{
+    return check_not_negative("value", args->value, error) &&
+           set_limits(call, (MemoryLimits){args->self.id, NULL, -1, args->value, -1, -1}, error);
+}
+
+gboolean
+api_vm__set_memory_dynamic_range(ApiCall *call, const VmSetMemoryDynamicRangeArgs *args, GError **error)
+{
+    return check_not_negative("min", args->min, error) && check_not_negative("max", args->max, error) &&
+           set_limits(call, (MemoryLimits){args->self.id, NULL, -1, args->min, args->max, -1}, error);
+}
+
+gboolean
+api_vm__set_memory_static_max(ApiCall *call, const VmSetMemoryStaticMaxArgs *args, GError **error)
+{
+    return check_not_negative("value", args->value, error) &&
+           set_limits(call, (MemoryLimits){args->self.id, NULL, -1, -1, -1, args->value}, error);
+}
+
+gboolean
+api_vm__set_memory_static_min(ApiCall *call, const VmSetMemoryStaticMinArgs *args, GError **error)
+{
+    return check_not_negative("value", args->value, error) &&
+           set_limits(call, (MemoryLimits){args->self.id, NULL, args->value, -1, -1, -1}, error);
+}
+
+gboolean
+api_vm__set_memory_static_range(ApiCall *call, const VmSetMemoryStaticRangeArgs *args, GError **error)
+{
+    return check_not_negative("min", args->min, error) && check_not_negative("max", args->max, error) &&
+           set_limits(call, (MemoryLimits){args->self.id, NULL, args->min, -1, -1, args->max}, error);
+}
+
+gboolean
+api_vm__set_memory_limits(ApiCall *call, const VmSetMemoryLimitsArgs *args, GError **error)
+{
+    return check_not_negative("static_min", args->static_min, error) &&
+           check_not_negative("dynamic_min", args->dynamic_min, error) &&
+           check_not_negative("dynamic_max", args->dynamic_max, error) &&
+           check_not_negative("static_max", args->static_max, error) &&
+           set_limits(call,
+                      (MemoryLimits){args->self.id, NULL, args->static_min, args->dynamic_min,
+                                     args->dynamic_max, args->static_max},
+                      error);
+}
+
+/* Source: protocol notes 12: all limits but memory_static_min, which only comes down with the rest */
+static gboolean
+set_memory_step(DbTxn *txn, gpointer data, GError **error)
+{
+    MemoryLimits limits = *(const MemoryLimits *)data;
+    g_autoptr(DbRow) vm = db_txn_read(txn, CLASS_VM, limits.vm);
+
+    if (vm != NULL)
+        limits.static_min = MIN(db_row_int(vm, VM_MEMORY_STATIC_MIN), limits.static_max);
+    return set_limits_step(txn, &limits, error);
+}
+
+gboolean
+api_vm__set_memory(ApiCall *call, const VmSetMemoryArgs *args, GError **error)
+{
+    MemoryLimits limits = {args->self.id, call->message->name, -1, args->value, args->value, args->value};
+
+    if (!check_not_negative("value", args->value, error))
+        return FALSE;
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_step(txn, set_memory_step, &limits, NULL);
+    return db_txn_commit(txn, NULL, error);
+}

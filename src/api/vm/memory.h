@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How much memory VMs need and hosts have left, by account. */
+#pragma once
+
+#include "db/db.h"
+
+/** vm_memory_overhead: bytes the host needs for a VM beyond the @static_max_bytes its guest sees. */
+gint64 vm_memory_overhead(gint64 static_max_bytes, gint64 n_vcpus, double shadow_multiplier);
+
+/** vm_row_memory_overhead: vm_memory_overhead() of a VM's row. */
+gint64 vm_row_memory_overhead(const DbRow *vm);
+
+/**
+ * vm_host_free_memory:
+ *
+ * Bytes of @host_ref that are promised to nobody: all it has, less its control domain and, for each VM that
+ * is running or paused there, memory_static_max and overhead. Never negative. 0 when the host's total is not
+ * known.
+ */
+gint64 vm_host_free_memory(Db *db, const char *host_ref);
+
+/** vm_control_domain_memory: what is set aside for the host itself out of @total_bytes. */
+gint64 vm_control_domain_memory(gint64 total_bytes);
+
+/** vm_check_memory_order: 0 <= static_min <= dynamic_min <= dynamic_max <= static_max, or
+ * MEMORY_CONSTRAINT_VIOLATION [rule]. */
+gboolean vm_check_memory_order(gint64 static_min, gint64 dynamic_min, gint64 dynamic_max, gint64 static_max,
+                               GError **error);
