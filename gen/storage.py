@@ -167,6 +167,7 @@ def driver_header(model):
         "    const char *name;\n"
         "    DriverObject object;\n"
         "    unsigned min_args;\n"
+        "    int is_for_master; /* refused where device_config says SRmaster=false */\n"
         "} DriverCallInfo;\n"
         "/* Ends with name NULL. */\n"
         "extern const DriverCallInfo driver_call_infos[];\n"
@@ -176,16 +177,16 @@ def driver_header(model):
 def driver_source(model, header):
     by_value = sorted(model["errors"].items(), key=lambda item: item[1]["value"])
     errors = "".join(f"    {{{error['value']}, {quote(name)}, {quote(error['doc'])}}},\n" for name, error in by_value)
-    # Older callers send the size alone to vdi_create, so only the first argument is required.
+    # The storage document asks for sizes only; what else is sent today may be left out.
     calls = "".join(
-        f"    {{{quote(name)}, DRIVER_OBJECT_{call['object'].upper()}, {min(len(call['args']), 1)}}},\n"
+        f"    {{{quote(name)}, DRIVER_OBJECT_{call['object'].upper()}, {int(call['args'][:1] == ['size'])}, {int(call.get('master', False))}}},\n"
         for name, call in model["calls"].items()
     )
     return (
         heading("Fault codes and call names of storage drivers.")
         + f'#include "{header}"\n\n#include <stddef.h>\n\n'
         + f"const DriverErrorInfo driver_error_infos[] = {{\n{errors}    {{0, NULL, NULL}},\n}};\n\n"
-        + f"const DriverCallInfo driver_call_infos[] = {{\n{calls}    {{NULL, 0, 0}},\n}};\n"
+        + f"const DriverCallInfo driver_call_infos[] = {{\n{calls}    {{NULL, 0, 0, 0}},\n}};\n"
     )
 
 

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Marks of who has activated a disk: <uuid>.active, one entry per host. They hold between hosts that share
+ * the folder.
+ *
+ * An entry names the host's boot: after a reboot the host's own entry means nothing and is taken over. */
+#pragma once
+
+#include "file/store.h"
+
+/**
+ * file_active_set:
+ * @host: the caller's host_ref
+ * @is_sharable: several hosts may write
+ * @error: (out): DRIVER_ERROR_VDI_IN_USE when another host has it activated and one of the two writes
+ *
+ * Activating again on the same host is fine; it may go from reading to writing. The store's lock is held
+ * exclusively.
+ */
+gboolean file_active_set(const FileStore *store, const char *uuid, const char *host, gboolean is_writable,
+                         gboolean is_sharable, GError **error);
+
+/** file_active_clear: fine if it is not activated; other hosts' entries stay. The store's lock is held
+ * exclusively. */
+gboolean file_active_clear(const FileStore *store, const char *uuid, const char *host, GError **error);
+
+/** file_active_check: DRIVER_ERROR_VDI_IN_USE while a host has it activated for writing, or at all with
+ * @readers_too. */
+gboolean file_active_check(const FileStore *store, const char *uuid, const char *host, gboolean readers_too,
+                           GError **error);
+
+/** file_active_is_set: whether @host has it activated. */
+gboolean file_active_is_set(const FileStore *store, const char *uuid, const char *host);

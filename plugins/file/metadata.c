@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reads and writes sidecars. They are JSON so that an administrator can read them. */
+#include "file/metadata.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "value/json.h"
+
+#define META_MAX_BYTES (1024 * 1024)
+#define NO_TIME        "19700101T00:00:00Z"
+
+/* clang-format off */
+/* The members of the file that are texts and those that are flags. */
+static const struct TextMember {
+    const char *key;
+    gsize offset;
+    const char *fallback;
+} text_members[] = {
+    {"name_label",       G_STRUCT_OFFSET(FileMeta, name_label),       ""     },
+    {"name_description", G_STRUCT_OFFSET(FileMeta, name_description), ""     },
+    {"type",             G_STRUCT_OFFSET(FileMeta, type),             "user" },
+    {"snapshot_of",      G_STRUCT_OFFSET(FileMeta, snapshot_of),      ""     },
+    {"snapshot_time",    G_STRUCT_OFFSET(FileMeta, snapshot_time),    NO_TIME},
+};
+static const struct FlagMember {
+    const char *key;
+    gsize offset;
+} flag_members[] = {
+    {"read_only",     G_STRUCT_OFFSET(FileMeta, is_read_only) },
+    {"sharable",      G_STRUCT_OFFSET(FileMeta, is_sharable)  },
+    {"is_a_snapshot", G_STRUCT_OFFSET(FileMeta, is_a_snapshot)},
+    {"hidden",        G_STRUCT_OFFSET(FileMeta, is_hidden)    },
+};
+/* clang-format on */
+
+static char **
+text_of(const FileMeta *meta, const struct TextMember *member)
+{
+    return (char **)G_STRUCT_MEMBER_P(meta, member->offset);
+}
+
+static gboolean *
+flag_of(const FileMeta *meta, const struct FlagMember *member)
+{
+    return (gboolean *)G_STRUCT_MEMBER_P(meta, member->offset);
+}
+
+void
+file_meta_init(FileMeta *meta)
+{
+    *meta = (FileMeta){.sm_config = value_map_empty()};
+    for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++)
+        *text_of(meta, &text_members[i]) = g_strdup(text_members[i].fallback);
+}
+
+void
+file_meta_init_base(FileMeta *meta)
+{
+    file_meta_init(meta);
+    meta->is_hidden = TRUE;
+    meta->is_read_only = TRUE;
+}
+
+void
+file_meta_clear(FileMeta *meta)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++)
+        g_clear_pointer(text_of(meta, &text_members[i]), g_free);
+    g_clear_pointer(&meta->sm_config, value_unref);
+}
+
+void
+file_meta_copy(const FileMeta *meta, FileMeta *ret_meta)
+{
+    *ret_meta = *meta;
+    for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++)
+        *text_of(ret_meta, &text_members[i]) = g_strdup(*text_of(meta, &text_members[i]));
+    ret_meta->sm_config = value_ref(meta->sm_config);
+}
+
+static Value *
+string_map_or_empty(const Value *map)
+{
+    if (map == NULL || value_kind(map) != VALUE_MAP)
+        return value_map_empty();
+    for (gsize i = 0; i < value_size(map); i++) {
+        if (value_kind(value_map_value(map, i)) != VALUE_STRING)
+            return value_map_empty();
+    }
+    return value_ref((Value *)map);
+}
+
+static void
+meta_from_value(const Value *value, FileMeta *meta)
+{
+    *meta = (FileMeta){0};
+    for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++) {
+        const struct TextMember *member = &text_members[i];
+        *text_of(meta, member) = g_strdup(value_map_get_string(value, member->key, member->fallback));
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(flag_members); i++) {
+        const Value *item = value_map_get(value, flag_members[i].key);
+        *flag_of(meta, &flag_members[i]) =
+            item != NULL && value_kind(item) == VALUE_BOOL && value_get_bool(item);
+    }
+    meta->sm_config = string_map_or_empty(value_map_get(value, "sm_config"));
+}
+
+gboolean
+file_meta_read(const char *path, FileMeta *ret_meta, GError **error)
+{
+    g_autofree char *text = NULL;
+    gsize length = 0;
+    if (!base_file_read(path, META_MAX_BYTES, &text, &length, error))
+        return FALSE;
+
+    g_autoptr(Value) value = json_read(text, length, error);
+    if (value == NULL) {
+        g_prefix_error(error, "'%s': ", path);
+        return FALSE;
+    }
+    if (value_kind(value) != VALUE_MAP)
+        return base_error_set(error, BASE_ERROR_INVALID, "'%s' is no object", path);
+    meta_from_value(value, ret_meta);
+    return TRUE;
+}
+
+gboolean
+file_meta_write(const char *path, const FileMeta *meta, GError **error)
+{
+    g_autoptr(Value) value = value_map_new(10);
+    for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++)
+        value_map_set(value, text_members[i].key, value_string(*text_of(meta, &text_members[i])));
+    for (gsize i = 0; i < G_N_ELEMENTS(flag_members); i++)
+        value_map_set(value, flag_members[i].key, value_bool(*flag_of(meta, &flag_members[i])));
+    value_map_set(value, "sm_config", value_ref(meta->sm_config));
+
+    g_autoptr(GString) text = g_string_new(NULL);
+    json_write_value(text, value);
+    g_string_append_c(text, '\n');
+    return base_file_write(path, text->str, text->len, 0644, error);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is known of a disk beside its image: the sidecar file <uuid>.json. */
+#pragma once
+
+#include "lib/report.h"
+
+typedef struct FileMeta {
+    char *name_label;
+    char *name_description;
+    char *type;          /* member of vdi_type */
+    char *snapshot_of;   /* uuid or "" */
+    char *snapshot_time; /* wire form; the epoch for none */
+    gboolean is_read_only;
+    gboolean is_sharable;
+    gboolean is_a_snapshot;
+    gboolean is_hidden; /* base of others, no disk of its own any more */
+    Value *sm_config;   /* map of strings */
+} FileMeta;
+
+/** file_meta_init: an unnamed user disk. */
+void file_meta_init(FileMeta *meta);
+
+/** file_meta_init_base: a hidden base. */
+void file_meta_init_base(FileMeta *meta);
+void file_meta_clear(FileMeta *meta); /* twice is harmless */
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(FileMeta, file_meta_clear)
+
+/** file_meta_copy: @ret_meta is written over. */
+void file_meta_copy(const FileMeta *meta, FileMeta *ret_meta);
+
+/** file_meta_read: Errors: BASE_ERROR_NOT_FOUND, BASE_ERROR_INVALID, BASE_ERROR_IO. */
+gboolean file_meta_read(const char *path, FileMeta *ret_meta, GError **error);
+
+/** file_meta_write: durable when it returns. Errors: BASE_ERROR_IO. */
+gboolean file_meta_write(const char *path, const FileMeta *meta, GError **error);
