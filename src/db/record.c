@@ -35,7 +35,7 @@ db_set_allowed_operations(Db *db, DbCompute compute)
 static gboolean
 is_computed(Db *db, const ModelClass *model_class, int field)
 {
-    return db->allowed_operations != NULL && field == model_class->allowed_operations_field;
+    return db->allowed_operations != NULL && field >= 0 && field == model_class->allowed_operations_field;
 }
 
 Value *

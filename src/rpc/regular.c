@@ -5,6 +5,7 @@
 
 #include "model/errors.h"
 #include "rpc/record.h"
+#include "rpc/where.h"
 
 /* More rows than this are not encoded on a server thread. */
 #define MANY_ROWS 200
@@ -48,15 +49,52 @@ read_all(RpcJob *job, GError **error)
 }
 
 static Value *
-read_all_records(RpcJob *job, GError **error)
+records_of(RpcJob *job, GPtrArray *rows)
 {
-    g_autoptr(GPtrArray) rows = db_get_all(job->rpc->db, job->message->class_id);
     Value *records = value_map_new(rows->len);
     for (guint i = 0; i < rows->len; i++) {
         DbRow *row = g_ptr_array_index(rows, i);
         value_map_set(records, row->ref, db_row_record(job->rpc->db, row));
     }
     return records;
+}
+
+static Value *
+read_all_records(RpcJob *job, GError **error)
+{
+    g_autoptr(GPtrArray) rows = db_get_all(job->rpc->db, job->message->class_id);
+    return records_of(job, rows);
+}
+
+/* Rows of which the expression in the first parameter is true. */
+static GPtrArray *
+matching_rows(RpcJob *job, GError **error)
+{
+    g_autoptr(Where) where = where_parse(&model_classes[job->message->class_id], param_text(job, 0), error);
+    if (where == NULL)
+        return NULL;
+    g_autoptr(GPtrArray) rows = db_get_all(job->rpc->db, job->message->class_id);
+    GPtrArray *matching = g_ptr_array_new_with_free_func((GDestroyNotify)db_row_unref);
+    for (guint i = 0; i < rows->len; i++) {
+        DbRow *row = g_ptr_array_index(rows, i);
+        if (where_matches(where, job->rpc->db, row))
+            g_ptr_array_add(matching, db_row_ref(row));
+    }
+    return matching;
+}
+
+static Value *
+read_all_where(RpcJob *job, GError **error)
+{
+    g_autoptr(GPtrArray) rows = matching_rows(job, error);
+    return rows != NULL ? refs_of(rows) : NULL;
+}
+
+static Value *
+read_all_records_where(RpcJob *job, GError **error)
+{
+    g_autoptr(GPtrArray) rows = matching_rows(job, error);
+    return rows != NULL ? records_of(job, rows) : NULL;
 }
 
 static Value *
@@ -142,8 +180,8 @@ static const struct RegularKind {
     [MESSAGE_GET_RECORD] = {read_record, NULL},
     [MESSAGE_GET_ALL] = {read_all, NULL},
     [MESSAGE_GET_ALL_RECORDS] = {read_all_records, NULL},
-    [MESSAGE_GET_ALL_WHERE] = {NULL, NULL},
-    [MESSAGE_GET_ALL_RECORDS_WHERE] = {NULL, NULL},
+    [MESSAGE_GET_ALL_WHERE] = {read_all_where, NULL},
+    [MESSAGE_GET_ALL_RECORDS_WHERE] = {read_all_records_where, NULL},
     [MESSAGE_CREATE] = {NULL, write_create},
     [MESSAGE_DESTROY] = {NULL, write_destroy},
 };
@@ -160,8 +198,9 @@ gboolean
 regular_is_long(const RpcJob *job)
 {
     MessageKind kind = job->message->kind;
-    return (kind == MESSAGE_GET_ALL_RECORDS || kind == MESSAGE_GET_ALL) &&
-           db_count(job->rpc->db, job->message->class_id) > MANY_ROWS;
+    gboolean reads_all = kind == MESSAGE_GET_ALL_RECORDS || kind == MESSAGE_GET_ALL ||
+                         kind == MESSAGE_GET_ALL_WHERE || kind == MESSAGE_GET_ALL_RECORDS_WHERE;
+    return reads_all && db_count(job->rpc->db, job->message->class_id) > MANY_ROWS;
 }
 
 /* ---- Answers ---------------------------------------------------------------------------------------------------- */
