@@ -3,6 +3,7 @@
 #include "api/services.h"
 
 #include "base/text.h"
+#include "rpc/where.h"
 
 typedef gboolean (*MessageFilter)(const DbRow *row, gconstpointer data);
 
@@ -40,6 +41,18 @@ filter_object(const DbRow *row, gconstpointer data)
     const MessageGetArgs *args = data;
     return g_str_equal(db_row_string(row, MESSAGE_CLS), cls_name(args->cls)) &&
            g_str_equal(db_row_string(row, MESSAGE_OBJ_UUID), args->obj_uuid) && is_since(row, args->since);
+}
+
+typedef struct WhereFilter {
+    const Where *where;
+    Db *db;
+} WhereFilter;
+
+static gboolean
+filter_where(const DbRow *row, gconstpointer data)
+{
+    const WhereFilter *filter = data;
+    return where_matches(filter->where, filter->db, row);
 }
 
 gboolean
@@ -117,5 +130,16 @@ api_message__get_by_uuid(ApiCall *call, const MessageGetByUuidArgs *args, Value 
     if (row == NULL)
         return api_error_uuid_invalid(error, "message", args->uuid);
     *ret_value = value_string(row->ref);
+    return TRUE;
+}
+
+gboolean
+api_message__get_all_records_where(ApiCall *call, const MessageGetAllRecordsWhereArgs *args, Value **ret_value, GError **error)
+{
+    g_autoptr(Where) where = where_parse(&model_classes[CLASS_MESSAGE], args->expr, error);
+    if (where == NULL)
+        return FALSE;
+    WhereFilter filter = {where, call->db};
+    *ret_value = records(call->db, filter_where, &filter);
     return TRUE;
 }
