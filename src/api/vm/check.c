@@ -3,7 +3,6 @@
 #include "api/vm/check.h"
 
 #include "api/services.h"
-#include "api/vm/config.h"
 #include "api/vm/device.h"
 #include "api/vm/memory.h"
 
@@ -157,19 +156,6 @@ check_devices(Db *db, const DbRow *vm, const char *host_ref, GError **error)
 }
 
 static gboolean
-check_memory(Db *db, const DbRow *vm, const char *host_ref, GError **error)
-{
-    gint64 needed = db_row_int(vm, VM_MEMORY_STATIC_MAX) + vm_row_memory_overhead(vm);
-    gint64 available = vm_host_free_memory(db, host_ref);
-    if (needed <= available)
-        return TRUE;
-
-    g_autofree char *needed_text = g_strdup_printf("%" G_GINT64_FORMAT, needed);
-    g_autofree char *available_text = g_strdup_printf("%" G_GINT64_FORMAT, available);
-    return api_error_host_not_enough_free_memory(error, needed_text, available_text);
-}
-
-static gboolean
 check_platform_version(const DbRow *host, const DbRow *vm, GError **error)
 {
     const Value *versions = host->fields[HOST_VIRTUAL_HARDWARE_PLATFORM_VERSIONS];
@@ -202,7 +188,7 @@ vm_check_host(Db *db, const DbRow *vm, const char *host_ref, GError **error)
     if (metrics == NULL || !db_row_bool(metrics, HOST_METRICS_LIVE))
         return api_error_host_not_live(error);
     return check_platform_version(host, vm, error) && check_devices(db, vm, host_ref, error) &&
-           check_memory(db, vm, host_ref, error);
+           vm_check_memory(db, vm, host_ref, error);
 }
 
 /* ---- Messages ---- */

@@ -49,20 +49,101 @@ row_claim(const DbRow *vm)
     return db_row_int(vm, VM_MEMORY_STATIC_MAX) + vm_row_memory_overhead(vm);
 }
 
+/* Rows, from the database as it is or from within a transaction. */
+typedef struct RowSource {
+    Db *db;     /* one of the two */
+    DbTxn *txn; /* */
+} RowSource;
+
+static DbRow *
+source_get(const RowSource *source, int class_id, const char *ref)
+{
+    return source->txn != NULL ? db_txn_read(source->txn, class_id, ref) : db_get(source->db, class_id, ref);
+}
+
+static gint64
+sum_claims(const RowSource *source, int host_field, const char *host_ref)
+{
+    g_autoptr(GPtrArray) vms = source->txn != NULL
+                                   ? db_txn_referrers(source->txn, CLASS_VM, host_field, host_ref)
+                                   : db_referrers(source->db, CLASS_VM, host_field, host_ref);
+    gint64 bytes = 0;
+
+    for (guint i = 0; i < vms->len; i++) {
+        const DbRow *vm = g_ptr_array_index(vms, i);
+        gboolean is_counted_there = host_field == VM_SCHEDULED_TO_BE_RESIDENT_ON &&
+                                    g_str_equal(db_row_string(vm, VM_RESIDENT_ON), host_ref);
+        if (!is_counted_there)
+            bytes += row_claim(vm);
+    }
+    return bytes;
+}
+
+static gint64
+free_memory(const RowSource *source, const char *host_ref)
+{
+    g_autoptr(DbRow) host = source_get(source, CLASS_HOST, host_ref);
+    g_autoptr(DbRow) metrics =
+        host == NULL ? NULL : source_get(source, CLASS_HOST_METRICS, db_row_string(host, HOST_METRICS));
+    if (metrics == NULL)
+        return 0;
+    gint64 free_bytes = db_row_int(metrics, HOST_METRICS_MEMORY_TOTAL) -
+                        sum_claims(source, VM_RESIDENT_ON, host_ref) -
+                        sum_claims(source, VM_SCHEDULED_TO_BE_RESIDENT_ON, host_ref);
+    return MAX(free_bytes, 0);
+}
+
 gint64
 vm_host_free_memory(Db *db, const char *host_ref)
 {
-    g_autoptr(DbRow) host = db_get(db, CLASS_HOST, host_ref);
-    g_autoptr(DbRow) metrics =
-        host == NULL ? NULL : db_get(db, CLASS_HOST_METRICS, db_row_string(host, HOST_METRICS));
-    if (metrics == NULL)
-        return 0;
+    return free_memory(&(RowSource){.db = db}, host_ref);
+}
 
-    gint64 free_bytes = db_row_int(metrics, HOST_METRICS_MEMORY_TOTAL);
-    g_autoptr(GPtrArray) vms = db_referrers(db, CLASS_VM, VM_RESIDENT_ON, host_ref);
-    for (guint i = 0; i < vms->len; i++)
-        free_bytes -= row_claim(g_ptr_array_index(vms, i));
-    return MAX(free_bytes, 0);
+static gboolean
+check_fits(const DbRow *vm, gint64 available_bytes, GError **error)
+{
+    gint64 needed_bytes = row_claim(vm);
+    if (needed_bytes <= available_bytes)
+        return TRUE;
+
+    g_autofree char *needed = g_strdup_printf("%" G_GINT64_FORMAT, needed_bytes);
+    g_autofree char *available = g_strdup_printf("%" G_GINT64_FORMAT, available_bytes);
+    return api_error_host_not_enough_free_memory(error, needed, available);
+}
+
+gboolean
+vm_check_memory(Db *db, const DbRow *vm, const char *host_ref, GError **error)
+{
+    return check_fits(vm, vm_host_free_memory(db, host_ref), error);
+}
+
+typedef struct Claim {
+    const char *vm;   /* ref */
+    const char *host; /* ref */
+} Claim;
+
+static gboolean
+claim_step(DbTxn *txn, gpointer data, GError **error)
+{
+    const Claim *claim = data;
+    g_autoptr(DbRow) vm = db_txn_read(txn, CLASS_VM, claim->vm);
+
+    if (vm == NULL)
+        return api_error_handle_invalid(error, "VM", claim->vm);
+    if (!check_fits(vm, free_memory(&(RowSource){.txn = txn}, claim->host), error))
+        return FALSE;
+    db_txn_set_string(txn, CLASS_VM, claim->vm, VM_SCHEDULED_TO_BE_RESIDENT_ON, claim->host);
+    return TRUE;
+}
+
+gboolean
+vm_claim_memory(Db *db, const DbActor *actor, const char *vm_ref, const char *host_ref, GError **error)
+{
+    Claim claim = {vm_ref, host_ref};
+    g_autoptr(DbTxn) txn = db_txn_new(db, actor);
+
+    db_txn_step(txn, claim_step, &claim, NULL);
+    return db_txn_commit(txn, NULL, error);
 }
 
 /* ---- Messages ---- */

@@ -14,8 +14,8 @@ gint64 vm_row_memory_overhead(const DbRow *vm);
  * vm_host_free_memory:
  *
  * Bytes of @host_ref that are promised to nobody: all it has, less its control domain and, for each VM that
- * is running or paused there, memory_static_max and overhead. Never negative. 0 when the host's total is not
- * known.
+ * is running, paused or about to be there, memory_static_max and overhead. Never negative. 0 when the host's
+ * total is not known.
  */
 gint64 vm_host_free_memory(Db *db, const char *host_ref);
 
@@ -26,3 +26,16 @@ gint64 vm_control_domain_memory(gint64 total_bytes);
  * MEMORY_CONSTRAINT_VIOLATION [rule]. */
 gboolean vm_check_memory_order(gint64 static_min, gint64 dynamic_min, gint64 dynamic_max, gint64 static_max,
                                GError **error);
+
+/** vm_check_memory: that @vm fits into what @host_ref has left now: HOST_NOT_ENOUGH_FREE_MEMORY [needed,
+ * available]. */
+gboolean vm_check_memory(Db *db, const DbRow *vm, const char *host_ref, GError **error);
+
+/**
+ * vm_claim_memory:
+ *
+ * vm_check_memory(), and sets the memory aside in the same moment (VM.scheduled_to_be_resident_on), so that
+ * VMs started at once do not all count on it. vm_refresh() ends the claim. Nothing of it is stored.
+ */
+gboolean vm_claim_memory(Db *db, const DbActor *actor, const char *vm_ref, const char *host_ref,
+                         GError **error);

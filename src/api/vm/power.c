@@ -6,6 +6,7 @@
 #include "api/vm/boot_record.h"
 #include "api/vm/check.h"
 #include "api/vm/config.h"
+#include "api/vm/memory.h"
 #include "api/vm/state.h"
 #include "base/log.h"
 
@@ -105,6 +106,8 @@ register_vm(DomainClient *domains, const DomainContext *context, const DomainMet
 
 typedef struct StartData {
     const DomainMetadataT *config;
+    const char *vm_ref;
+    const char *host_ref;
     gboolean is_paused;
 } StartData;
 
@@ -114,7 +117,8 @@ start_operation(ApiCall *call, const DomainContext *context, const char *vm_uuid
 {
     const StartData *start = data;
 
-    return register_vm(call->services->domains, context, start->config, error) &&
+    return vm_claim_memory(call->db, &call->actor, start->vm_ref, start->host_ref, error) &&
+           register_vm(call->services->domains, context, start->config, error) &&
            domain_client_vm_start(call->services->domains, context, vm_uuid, start->is_paused, error);
 }
 
@@ -132,7 +136,7 @@ start_vm(ApiCall *call, const char *vm_ref, const char *host_ref, gboolean is_pa
         return FALSE;
 
     g_autofree char *boot_record = vm_boot_record_encode(call->db, vm);
-    const StartData data = {&config, is_paused};
+    const StartData data = {&config, vm_ref, host_ref, is_paused};
     return operate(call, vm_ref, start_operation, &data, boot_record, error);
 }
 
