@@ -60,10 +60,10 @@ name_files(Fork *fork, const char *uuid, const char *new_uuid)
 }
 
 static gboolean
-write_meta(const FileStore *store, const char *uuid, const FileMeta *meta, GError **error)
+prepare_meta(const FileStore *store, const char *uuid, const FileMeta *meta, GError **error)
 {
     g_autofree char *path = file_store_path(store, uuid, "json");
-    return file_meta_write(path, meta, error);
+    return file_meta_prepare(path, meta, error);
 }
 
 static gboolean
@@ -102,28 +102,31 @@ base_format(const char *backing, ImageFormat *ret_format, GError **error)
     return driver_fault(error, DRIVER_ERROR_VDI_LOAD, "'%s' is no base of this SR", backing);
 }
 
-static gboolean
-make_sibling_image(const Fork *fork, GError **error)
+static ImageJob *
+start_sibling(const Fork *fork, GError **error)
 {
-    const FileStore *store = fork->store;
+    const char *folder = fork->store->path;
     ImageFormat format;
 
     if (fork->source.backing == NULL)
-        return image_create(store->path, fork->new_temporary, fork->source.virtual_size, error);
-    return base_format(fork->source.backing, &format, error) &&
-           image_create_overlay(store->path, fork->new_temporary, fork->source.backing, format,
-                                fork->source.virtual_size, error);
+        return image_create(folder, fork->new_temporary, fork->source.virtual_size);
+    if (!base_format(fork->source.backing, &format, error))
+        return NULL;
+    return image_create_overlay(folder, fork->new_temporary, fork->source.backing, format,
+                                fork->source.virtual_size);
 }
 
 static gboolean
 fork_empty(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GError **error)
 {
     const FileStore *store = fork->store;
-
-    if (!make_sibling_image(fork, error))
+    ImageJob *job = start_sibling(fork, error);
+    if (job == NULL)
         return FALSE;
-    if (write_meta(store, new_uuid, new_meta, error) &&
-        file_store_rename(store, fork->new_temporary, fork->new_name, error))
+
+    gboolean is_written = prepare_meta(store, new_uuid, new_meta, error);
+    gboolean is_made = image_job_finish(job, is_written ? error : NULL);
+    if (is_written && is_made && file_store_rename(store, fork->new_temporary, fork->new_name, error))
         return TRUE;
     unlink_in(store, fork->new_name);
     unlink_in(store, fork->new_temporary);
@@ -133,17 +136,7 @@ fork_empty(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GEr
 
 /* ---- D becomes a base ---- */
 
-/* Steps 1 and 2: both overlays, under temporary names. They are equal, so the second is a copy. */
-static gboolean
-make_overlays(const Fork *fork, GError **error)
-{
-    const char *folder = fork->store->path;
-    return image_create_overlay(folder, fork->new_temporary, fork->base_name, fork->source.format,
-                                fork->source.virtual_size, error) &&
-           image_copy_small(folder, fork->new_temporary, fork->target_temporary, error);
-}
-
-/* Steps 3 and 4: the sidecars, then B's name for D's file, on disk before D's name leads elsewhere. */
+/* Steps 1 and 2: the sidecars, then B's name for D's file, on disk before D's name leads elsewhere. */
 static gboolean
 make_base(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GError **error)
 {
@@ -151,9 +144,22 @@ make_base(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GErr
     g_auto(FileMeta) base_meta = {0};
     file_meta_init_base(&base_meta);
 
-    return write_meta(store, fork->base_uuid, &base_meta, error) &&
-           write_meta(store, new_uuid, new_meta, error) &&
+    return prepare_meta(store, fork->base_uuid, &base_meta, error) &&
+           prepare_meta(store, new_uuid, new_meta, error) &&
            link_in(store, fork->source_name, fork->base_name, error) && base_dir_sync(store->path, error);
+}
+
+/* Steps 3 and 4, at the same time as the first two: both overlays, under temporary names. They are equal, so
+ * the second is a copy. */
+static gboolean
+prepare_fork(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GError **error)
+{
+    const char *folder = fork->store->path;
+    ImageJob *job = image_create_overlay(folder, fork->new_temporary, fork->base_name, fork->source.format,
+                                         fork->source.virtual_size);
+    gboolean is_base = make_base(fork, new_uuid, new_meta, error);
+    gboolean is_made = image_job_finish(job, is_base ? error : NULL);
+    return is_base && is_made && image_copy_small(folder, fork->new_temporary, fork->target_temporary, error);
 }
 
 /* Takes steps 1 to 4 back: D's name is still D's file. */
@@ -191,7 +197,7 @@ put_overlays(const Fork *fork, const char *new_uuid, GError **error)
 static gboolean
 fork_full(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GError **error)
 {
-    if (!make_overlays(fork, error) || !make_base(fork, new_uuid, new_meta, error)) {
+    if (!prepare_fork(fork, new_uuid, new_meta, error)) {
         undo_base(fork, new_uuid);
         return FALSE;
     }

@@ -2,9 +2,13 @@
 /* Reads and writes sidecars. They are JSON so that an administrator can read them. */
 #include "file/metadata.h"
 
-#include <string.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "value/json.h"
@@ -128,8 +132,9 @@ file_meta_read(const char *path, FileMeta *ret_meta, GError **error)
     return TRUE;
 }
 
-gboolean
-file_meta_write(const char *path, const FileMeta *meta, GError **error)
+/* The text of a sidecar; freed by the caller. */
+static GString *
+meta_to_text(const FileMeta *meta)
 {
     g_autoptr(Value) value = value_map_new(10);
     for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++)
@@ -138,8 +143,44 @@ file_meta_write(const char *path, const FileMeta *meta, GError **error)
         value_map_set(value, flag_members[i].key, value_bool(*flag_of(meta, &flag_members[i])));
     value_map_set(value, "sm_config", value_ref(meta->sm_config));
 
-    g_autoptr(GString) text = g_string_new(NULL);
+    GString *text = g_string_new(NULL);
     json_write_value(text, value);
     g_string_append_c(text, '\n');
+    return text;
+}
+
+gboolean
+file_meta_write(const char *path, const FileMeta *meta, GError **error)
+{
+    g_autoptr(GString) text = meta_to_text(meta);
     return base_file_write(path, text->str, text->len, 0644, error);
+}
+
+static gboolean
+write_and_sync(const char *path, const GString *text, GError **error)
+{
+    auto_fd fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return base_error_errno(error, errno, "create '%s'", path);
+    if (!base_fd_write_all(fd, text->str, text->len, error))
+        return FALSE;
+    if (fdatasync(fd) < 0)
+        return base_error_errno(error, errno, "sync '%s'", path);
+    return TRUE;
+}
+
+gboolean
+file_meta_prepare(const char *path, const FileMeta *meta, GError **error)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    g_autofree char *name = g_path_get_basename(path);
+    g_autofree char *temporary = g_strconcat(folder, "/.write-", name, NULL);
+    g_autoptr(GString) text = meta_to_text(meta);
+
+    gboolean is_done = write_and_sync(temporary, text, error);
+    if (is_done && rename(temporary, path) < 0)
+        is_done = base_error_errno(error, errno, "rename to '%s'", path);
+    if (!is_done)
+        unlink(temporary);
+    return is_done;
 }

@@ -33,3 +33,11 @@ gboolean file_meta_read(const char *path, FileMeta *ret_meta, GError **error);
 
 /** file_meta_write: durable when it returns. Errors: BASE_ERROR_IO. */
 gboolean file_meta_write(const char *path, const FileMeta *meta, GError **error);
+
+/**
+ * file_meta_prepare:
+ *
+ * The same, but for its name, which the caller's next base_dir_sync() of the folder makes durable: a sync is
+ * a large part of what making a disk costs.
+ */
+gboolean file_meta_prepare(const char *path, const FileMeta *meta, GError **error);

@@ -66,8 +66,7 @@ meta_of_request(const DriverRequest *request, FileMeta *ret_meta)
     ret_meta->sm_config = value_ref((Value *)request->vdi_sm_config);
 }
 
-/* Image under a temporary name, sidecar, final name: in this order nothing is ever a disk without its
- * sidecar. */
+/* Sidecar first, then the image under its name: so nothing is ever a disk without its sidecar. */
 static gboolean
 create_disk(const FileStore *store, const char *uuid, guint64 size_bytes, const FileMeta *meta,
             GError **error)
@@ -77,9 +76,10 @@ create_disk(const FileStore *store, const char *uuid, guint64 size_bytes, const 
     g_autofree char *temporary = g_build_filename(store->path, temporary_name, NULL);
     g_autofree char *sidecar = file_store_path(store, uuid, "json");
 
-    if (!image_create(store->path, temporary_name, size_bytes, error))
-        return FALSE;
-    if (file_meta_write(sidecar, meta, error) && file_store_rename(store, temporary_name, name, error))
+    ImageJob *job = image_create(store->path, temporary_name, size_bytes);
+    gboolean is_written = file_meta_prepare(sidecar, meta, error);
+    gboolean is_made = image_job_finish(job, is_written ? error : NULL);
+    if (is_written && is_made && file_store_rename(store, temporary_name, name, error))
         return TRUE;
     unlink(temporary);
     unlink(sidecar);

@@ -242,37 +242,70 @@ sync_file(const char *path, GError **error)
     return TRUE;
 }
 
-/* Runs a qemu-img that makes @name. */
-static gboolean
-make_image(const char *directory, const char *name, const char *const *argv, GError **error)
-{
-    g_autofree char *path = g_build_filename(directory, name, NULL);
+struct ImageJob {
+    char *directory;
+    char *name;
+    GStrv argv;
+    GThread *thread;
+    GError *error; /* set by the thread; read once it has ended */
+};
 
-    if (run_qemu_img(directory, argv, error) && sync_file(path, error))
-        return TRUE;
-    unlink(path);
-    return FALSE;
+static gpointer
+make_image(gpointer data)
+{
+    ImageJob *job = data;
+    g_autofree char *path = g_build_filename(job->directory, job->name, NULL);
+
+    if (!run_qemu_img(job->directory, (const char *const *)job->argv, &job->error) ||
+        !sync_file(path, &job->error))
+        unlink(path);
+    return NULL;
+}
+
+static ImageJob *
+start_job(const char *directory, const char *name, const char *const *argv)
+{
+    ImageJob *job = g_new0(ImageJob, 1);
+    job->directory = g_strdup(directory);
+    job->name = g_strdup(name);
+    job->argv = g_strdupv((char **)argv);
+    job->thread = g_thread_new("qemu-img", make_image, job);
+    return job;
 }
 
 gboolean
-image_create(const char *directory, const char *name, guint64 size_bytes, GError **error)
+image_job_finish(ImageJob *job, GError **error)
+{
+    g_thread_join(job->thread);
+    gboolean is_done = job->error == NULL;
+    if (!is_done)
+        g_propagate_error(error, job->error);
+    g_strfreev(job->argv);
+    g_free(job->name);
+    g_free(job->directory);
+    g_free(job);
+    return is_done;
+}
+
+ImageJob *
+image_create(const char *directory, const char *name, guint64 size_bytes)
 {
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, size_bytes);
     const char *argv[] = {"qemu-img",          "create", "-q", "-f", "qcow2", "-o",
                           "preallocation=off", name,     size, NULL};
-    return make_image(directory, name, argv, error);
+    return start_job(directory, name, argv);
 }
 
-gboolean
+ImageJob *
 image_create_overlay(const char *directory, const char *name, const char *backing, ImageFormat backing_format,
-                     guint64 size_bytes, GError **error)
+                     guint64 size_bytes)
 {
     g_autofree char *size = g_strdup_printf("%" G_GUINT64_FORMAT, size_bytes);
+    const char *format = image_format_name(backing_format);
     /* -u: the backing file is not opened, as it may get its name only later. */
-    const char *argv[] = {"qemu-img", "create", "-q",    "-f", "qcow2",
-                          "-u",       "-b",     backing, "-F", image_format_name(backing_format),
-                          name,       size,     NULL};
-    return make_image(directory, name, argv, error);
+    const char *argv[] = {"qemu-img", "create", "-q",   "-f", "qcow2", "-u", "-b",
+                          backing,    "-F",     format, name, size,    NULL};
+    return start_job(directory, name, argv);
 }
 
 gboolean

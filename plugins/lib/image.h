@@ -47,12 +47,18 @@ gboolean image_round_size(guint64 size_bytes, guint64 *ret_size_bytes, GError **
 /* The following work in @directory on file names in it. Errors: BASE_ERROR_*; driver_fault_from() tells a
  * full disk. What a failed one made is removed. */
 
-/** image_create: a sparse qcow2 image, on disk when it returns. */
-gboolean image_create(const char *directory, const char *name, guint64 size_bytes, GError **error);
+/* An image being made. qemu-img takes as long as all else that a driver does, so that is done meanwhile. */
+typedef struct ImageJob ImageJob;
+
+/** image_create: begins to make a sparse qcow2 image. */
+ImageJob *image_create(const char *directory, const char *name, guint64 size_bytes);
 
 /** image_create_overlay: the same, reading what it does not hold from @backing, which need not exist yet. */
-gboolean image_create_overlay(const char *directory, const char *name, const char *backing,
-                              ImageFormat backing_format, guint64 size_bytes, GError **error);
+ImageJob *image_create_overlay(const char *directory, const char *name, const char *backing,
+                               ImageFormat backing_format, guint64 size_bytes);
+
+/** image_job_finish: waits; the image is on disk when it returns TRUE. Frees @job. */
+gboolean image_job_finish(ImageJob *job, GError **error);
 
 /** image_resize: a failed one leaves the image as it was. */
 gboolean image_resize(const char *directory, const char *name, ImageFormat format, guint64 size_bytes,
