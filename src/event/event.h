@@ -11,7 +11,7 @@ typedef struct EventWait EventWait;
 
 /** event_hub_new: takes the commit hook of @db, which must outlive the hub. */
 EventHub *event_hub_new(Db *db);
-/** event_hub_free: answers what still waits with BASE_ERROR_CANCELLED. Not from a callback. NULL is fine. */
+/** event_hub_free: answers what still waits with BASE_ERROR_CANCELLED. Not from a callback; nobody may cancel a wait after it. NULL is fine. */
 void event_hub_free(EventHub *hub);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EventHub, event_hub_free)
 

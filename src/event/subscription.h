@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a client wants to hear of: everything, classes, single objects. */
+#pragma once
+
+#include "db/db.h"
+
+typedef struct EventSubscription {
+    gboolean has_all;
+    gboolean *has_class; /* by class id */
+    GHashTable *objects; /* set of EventObject */
+} EventSubscription;
+
+/* One object, as a key of hash tables. */
+typedef struct EventObject {
+    int class_id;
+    char *ref;
+} EventObject;
+
+EventObject *event_object_new(int class_id, const char *ref);
+void event_object_free(EventObject *object);
+guint event_object_hash(gconstpointer object);
+gboolean event_object_equal(gconstpointer a, gconstpointer b);
+
+EventSubscription *event_subscription_new(void);
+void event_subscription_free(EventSubscription *subscription);
+
+/** event_subscription_add / _remove: @classes is an array of strings: "*", a class in any case, or "class/OpaqueRef:...". Others, and classes
+ * without events, count for nothing. */
+void event_subscription_add(EventSubscription *subscription, const Value *classes);
+void event_subscription_remove(EventSubscription *subscription, const Value *classes);
+
+gboolean event_subscription_is_empty(const EventSubscription *subscription);
+gboolean event_subscription_matches(const EventSubscription *subscription, int class_id, const char *ref);
+
+/** event_subscription_interests: (element-type DbInterest): refs are borrowed from @subscription. */
+GArray *event_subscription_interests(const EventSubscription *subscription);
+
+/** event_subscription_is_tasks_only: nothing but the class task or single tasks. */
+gboolean event_subscription_is_tasks_only(const EventSubscription *subscription);
