@@ -91,7 +91,7 @@ connection_started(HttpListener *listener, struct MHD_Connection *mhd, void **co
         return;
 
     HttpConnection *connection = connection_new(listener, mhd, address);
-    MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, HTTP_SILENT_TIMEOUT_S);
+    MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, connection->server->silent_timeout_s);
     g_mutex_lock(&listener->server->lock);
     g_queue_push_tail_link(&listener->server->connections, &connection->link);
     g_mutex_unlock(&listener->server->lock);
@@ -136,5 +136,5 @@ http_connection_prove(HttpConnection *connection, struct MHD_Connection *mhd)
     connection->is_proven = TRUE;
     /* The daemon's own time-out: MHD keeps such connections in order, and looks at all others in every turn
      * of its loop. So the short time-out, which few connections have at a time, is the special one. */
-    MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, HTTP_KEEP_ALIVE_TIMEOUT_S);
+    MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, connection->server->keep_alive_timeout_s);
 }

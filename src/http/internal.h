@@ -68,6 +68,8 @@ struct HttpServer {
     gint ref_count;   /* the creator, connections and streams */
     gint is_stopping; /* atomic */
     guint n_threads;
+    guint silent_timeout_s; /* tests make these shorter before they listen */
+    guint keep_alive_timeout_s;
     HttpRouteTable *routes;
     GPtrArray *listeners; /* of HttpListener */
     GMutex lock;          /* guards what follows; taken when connections come and go, never per request */

@@ -27,6 +27,8 @@ http_server_new(const HttpRoute *routes, gsize n_routes, guint n_threads)
     HttpServer *server = g_new0(HttpServer, 1);
     server->ref_count = 1;
     server->n_threads = n_threads;
+    server->silent_timeout_s = HTTP_SILENT_TIMEOUT_S;
+    server->keep_alive_timeout_s = HTTP_KEEP_ALIVE_TIMEOUT_S;
     server->routes = http_route_table_new(routes, n_routes);
     server->listeners = g_ptr_array_new();
     g_mutex_init(&server->lock);
@@ -79,8 +81,10 @@ log_from_mhd(void *data, const char *format, va_list arguments)
 {
     g_autofree char *text = g_strdup_vprintf(format, arguments);
     g_strchomp(text);
-    /* MHD has no levels. What a client did wrong is of no interest; what we ran out of is. */
-    gboolean is_ours = g_str_has_prefix(text, "Failed") || strstr(text, "limit") != NULL;
+    /* MHD has no levels. What we ran out of is of interest; what clients did wrong, or that they went away,
+     * is not. */
+    gboolean is_ours = strstr(text, "limit") != NULL || strstr(text, "allocat") != NULL ||
+                       strstr(text, "epoll") != NULL || strstr(text, "accept") != NULL;
     base_log(is_ours ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "http: %s", text);
 }
 
@@ -150,7 +154,7 @@ listener_start(HttpListener *listener, int fd, GError **error)
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, MAX(limit, n_threads),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_TIMEOUT, HTTP_KEEP_ALIVE_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_TIMEOUT, listener->server->keep_alive_timeout_s,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
         MHD_OPTION_NOTIFY_CONNECTION, http_connection_notify, listener,
         MHD_OPTION_URI_LOG_CALLBACK, http_request_start, listener,

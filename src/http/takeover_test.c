@@ -36,7 +36,9 @@ join_owners(void)
     g_mutex_lock(&threads_lock);
     GSList *list = g_steal_pointer(&threads);
     g_mutex_unlock(&threads_lock);
-    g_slist_free_full(list, (GDestroyNotify)g_thread_join);
+    for (GSList *link = list; link != NULL; link = link->next)
+        g_thread_join(link->data);
+    g_slist_free(list);
 }
 
 static void
