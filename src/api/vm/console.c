@@ -5,6 +5,7 @@
  * peers. */
 #include "api/vm/console.h"
 #include "api/services.h"
+#include "api/vm/websocket.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -186,17 +187,40 @@ connect_console(const Visit *visit, const DbRow *vm, DomainVmConsoleProtocol pro
 
 /* ---- The bytes ---- */
 
+/* The key of a client that asks for a websocket; NULL if it does not. Source: protocol notes 4.1 */
+static const char *
+websocket_key(HttpRequest *request)
+{
+    const char *upgrade = http_request_header(request, "upgrade");
+
+    if (upgrade == NULL || g_ascii_strcasecmp(upgrade, "websocket") != 0)
+        return NULL;
+    return http_request_header(request, "sec-websocket-key");
+}
+
+static char *
+reply_head(const char *key)
+{
+    if (key == NULL)
+        return g_strdup("HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-cache, no-store\r\n\r\n");
+    g_autofree char *accept = websocket_accept_key(key);
+    return g_strdup_printf("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: binary\r\n\r\n",
+                           accept);
+}
+
 static void
 pump(const Visit *visit, int fd)
 {
-    static const char head[] =
-        "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-cache, no-store\r\n\r\n";
-    g_autoptr(GError) failure = NULL;
+    const char *key = websocket_key(visit->request);
+    g_autofree char *head = reply_head(key);
     g_autoptr(HttpStream) stream = http_take_over(visit->request);
 
-    if (stream == NULL)
+    if (stream == NULL || !http_stream_write_all(stream, head, strlen(head), NULL))
         return;
-    if (http_stream_write_all(stream, head, sizeof head - 1, &failure))
+    if (key != NULL)
+        websocket_pump(stream, fd);
+    else
         http_stream_pump(stream, fd, NULL);
 }
 
@@ -242,12 +266,6 @@ api_console_handler(HttpRequest *request, gpointer data)
     if (g_atomic_int_add(&n_consoles, 1) >= CONSOLES_MAX) {
         g_atomic_int_dec_and_test(&n_consoles);
         http_request_reply_error(request, 503, "too many consoles are open");
-        return;
-    }
-    /* Unverified: web clients that ask for an upgrade to a websocket; not served yet. */
-    if (http_request_header(request, "upgrade") != NULL) {
-        g_atomic_int_dec_and_test(&n_consoles);
-        http_request_reply_error(request, 501, "consoles are not offered as websockets yet");
         return;
     }
     Visit *visit = g_new(Visit, 1);
