@@ -52,7 +52,8 @@ def enums_c(model):
         rows = ", ".join(quote(member) for member in members)
         out.append(f"\nstatic const char *const {lower(name)}_members[] = {{{rows}, NULL}};\n")
         out.append(f"const TypeEnum enum_{name} = {{{quote(name)}, {lower(name)}_members}};\n\n")
-        out.append(f"const char *\n{lower(enum_base(name))}_name({camel(enum_base(name))} value)\n{{\n    return {lower(name)}_members[value];\n}}\n")
+        base = enum_base(name)
+        out.append(f"const char *\n{lower(base)}_name({camel(base)} value)\n{{\n    return {lower(name)}_members[value];\n}}\n")
     return "".join(out)
 
 
@@ -184,7 +185,8 @@ def message_row(cls, message):
     row = [quote(f"{cls.name}.{message.name}"), class_constant(cls.name), f"MESSAGE_{message.kind}",
            field_constant(cls.name, message.field) if message.field else "-1",
            f"{symbol}_params" if message.params else "NULL", str(len(message.params)), str(required),
-           f"&{type_symbol(message.result)}", boolean(message.session), boolean(message.has_async), boolean(message.handled), boolean(internal),
+           f"&{type_symbol(message.result)}", boolean(message.session), boolean(message.has_async), boolean(message.handled),
+           boolean(internal),
            boolean(message.newer), "ROLE_POOL_ADMIN" if internal else f"ROLE_{upper(message.role)}",
            f"&{symbol}_engine" if message.engine else "NULL", quote(message.doc)]
     return f"    [{message_constant(cls.name, message.name)}] = {{{', '.join(row)}}},\n"
@@ -202,5 +204,3 @@ def messages_c(model):
     out += [message_row(cls, message) for cls, message in each_message(model)]
     out.append("};\nconst gsize model_n_messages = MSG_N;\n/* clang-format on */\n")
     return "".join(out)
-
-

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Loads model/ and checks it. Every complaint reads "file: block: what is wrong"; all are collected before giving up."""
+
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -15,11 +16,13 @@ STOCK = {
 }
 STATES = ("Halted", "Paused", "Running", "Suspended", "plugged", "unplugged")
 CLASS_KEYS = {"class", "doc", "rows", "persistent", "events", "stock", "handled", "write_roles", "stock_roles",
-              "getter_roles", "fields", "messages"}
+              "getter_roles", "deprecated", "fields", "messages"}
 FIELD_KEYS = {"type", "qualifier", "doc", "default", "persistent", "on_delete", "derived_from", "accessors", "since",
               "write_roles"}
 MESSAGE_KEYS = {"doc", "roles", "params", "result", "errors", "async", "session", "since", "deprecated", "from_states",
                 "marks", "conflicts", "runs_on", "templates", "control_domain", "parked"}
+PARAM_KEYS = {"type", "doc", "default"}
+RESULT_KEYS = {"type", "doc"}
 ENGINE_KEYS = ("from_states", "marks", "conflicts", "runs_on", "templates", "control_domain")
 
 
@@ -147,11 +150,13 @@ class Loader:
     def load(self):
         enums_toml, errors_toml, roles_toml = self.read("enums.toml"), self.read("errors.toml"), self.read("roles.toml")
         self.enums = {name: list(block.get("members", {})) for name, block in enums_toml.items()}
-        for name, members in self.enums.items():
-            if not members:
-                self.complain(f"enums.toml: {name}", "has no members")
+        for name, block in enums_toml.items():
+            self.check_enum(f"enums.toml: {name}", block)
         self.roles = roles_toml.get("roles", {})
         self.errors = {code: (block.get("params", []), block.get("doc", "")) for code, block in errors_toml.items()}
+        for code, block in errors_toml.items():
+            self.check_keys(f"errors.toml: {code}", block, {"params", "doc"})
+            self.check_doc(f"errors.toml: {code}", block)
         blocks = {}
         for path in sorted((self.folder / "classes").glob("*.toml")):
             block = self.read(f"classes/{path.name}")
@@ -160,8 +165,7 @@ class Loader:
             blocks[path.stem] = block
         self.class_names = set(blocks)
         classes = {name: self.load_class(name, block) for name, block in blocks.items()}
-        model = Model(classes, self.enums,
-                      {name: block for name, block in enums_toml.items()},
+        model = Model(classes, self.enums, enums_toml,
                       {name for name, block in enums_toml.items() if block.get("since") == "newer"},
                       self.errors, self.roles, roles_toml.get("map_keys", {}), self.load_pending())
         self.check_relations(model)
@@ -175,6 +179,19 @@ class Loader:
         path = self.folder / "pending.txt"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+    def check_doc(self, where, block):
+        if not block.get("doc"):
+            self.complain(where, "'doc' is missing")
+
+    def check_enum(self, where, block):
+        self.check_keys(where, block, {"doc", "since", "members"})
+        self.check_doc(where, block)
+        if not block.get("members"):
+            self.complain(where, "has no members")
+        for member, doc in block.get("members", {}).items():
+            if not doc:
+                self.complain(where, f"member '{member}' has no doc")
 
     def type_of(self, where, text):
         try:
@@ -207,8 +224,7 @@ class Loader:
     def load_class(self, name, block):
         where = f"classes/{name}.toml"
         self.check_keys(where, block, CLASS_KEYS)
-        if not block.get("doc"):
-            self.complain(where, "'doc' is missing")
+        self.check_doc(where, block)
         cls = Class(name, block.get("doc", ""), block.get("rows", True), block.get("persistent", True),
                     block.get("events", True), {}, {})
         writer = block.get("write_roles", "pool-admin")
@@ -218,6 +234,14 @@ class Loader:
             cls.messages[message.name] = message
         for message_name, message_block in block.get("messages", {}).items():
             self.load_message(f"{where}: messages.{message_name}", cls, message_name, message_block)
+        for message_name in block.get("deprecated", []):
+            if message_name in cls.messages:
+                cls.messages[message_name].deprecated = True
+            else:
+                self.complain(where, f"deprecated: no message '{message_name}'")
+        operations = cls.fields.get("allowed_operations")
+        if operations and not (operations.type.kind == "set" and operations.type.element.kind == "enum"):
+            self.complain(f"{where}: fields.allowed_operations", "must be a set of an enum")
         return cls
 
     def load_field(self, where, name, block, writer):
@@ -225,8 +249,7 @@ class Loader:
         a_type = self.type_of(where, block.get("type", ""))
         if block.get("qualifier") not in QUALIFIERS:
             self.complain(where, f"qualifier must be one of {', '.join(QUALIFIERS)}")
-        if not block.get("doc"):
-            self.complain(where, "'doc' is missing")
+        self.check_doc(where, block)
         if block.get("on_delete", "null") not in ON_DELETE:
             self.complain(where, f"on_delete must be one of {', '.join(ON_DELETE)}")
         if "default" in block:
@@ -237,12 +260,24 @@ class Loader:
                      self.role(where, block.get("write_roles", writer)))
 
     def check_default(self, where, a_type, value):
-        fits = {"string": str, "datetime": str, "ref": str, "enum": str, "int": int, "float": (int, float),
-                "bool": bool, "set": list, "map": dict, "record": dict}.get(a_type.kind)
-        if fits is None or not isinstance(value, fits) or (isinstance(value, bool) and a_type.kind != "bool"):
-            self.complain(where, f"default {value!r} is no {a_type}")
-        elif a_type.kind == "enum" and value not in self.enums.get(a_type.name, [value]):
+        if a_type.kind == "enum" and isinstance(value, str) and value not in self.enums.get(a_type.name, [value]):
             self.complain(where, f"default '{value}' is no member of {a_type.name}")
+        elif not self.fits(a_type, value):
+            self.complain(where, f"default {value!r} is no {a_type}")
+
+    def fits(self, a_type, value):
+        """Whether a default has the type, all the way down: the server takes it as it is when it starts."""
+        match a_type.kind:
+            case "set":
+                return isinstance(value, list) and all(self.fits(a_type.element, member) for member in value)
+            case "map":
+                return isinstance(value, dict) and all(self.fits(a_type.element, member) for member in value.values())
+            case "enum":
+                return value in self.enums.get(a_type.name, [value])
+            case "datetime":
+                return isinstance(value, str) and re.fullmatch(r"\d{8}T\d\d:\d\d:\d\dZ?", value) is not None
+        fits = {"string": str, "ref": str, "int": int, "float": (int, float), "bool": bool}.get(a_type.kind, ())
+        return isinstance(value, fits) and (a_type.kind == "bool" or not isinstance(value, bool))
 
     def stock_messages(self, where, cls, block):
         for field_ in cls.fields.values():
@@ -264,32 +299,42 @@ class Loader:
 
     def load_message(self, where, cls, name, block):
         self.check_keys(where, block, MESSAGE_KEYS)
-        if not block.get("doc"):
-            self.complain(where, "'doc' is missing")
+        self.check_doc(where, block)
         engine = {key: block[key] for key in ENGINE_KEYS if key in block} or None
         if name in cls.messages:  # engine data of a stock create or destroy
+            for key in block:
+                if key != "doc" and key not in ENGINE_KEYS:
+                    self.complain(where, f"is a regular message, so '{key}' cannot be said of it")
             cls.messages[name].engine = engine
             cls.messages[name].doc = block.get("doc", "")
             return
-        params = []
-        for param_name, param in block.get("params", {}).items():
-            inside = f"{where}: params.{param_name}"
-            self.check_keys(inside, param, {"type", "doc", "default"})
-            a_type = self.type_of(inside, param.get("type", ""))
-            if "default" in param:
-                self.check_default(inside, a_type, param["default"])
-            elif params and params[-1].default is not None:
-                self.complain(inside, "comes after a parameter with a default, so it needs one too")
-            params.append(Param(param_name, a_type, param.get("doc", ""), param.get("default")))
-        result = block.get("result", {})
         for code in block.get("errors", []):
             if code not in self.errors:
                 self.complain(where, f"error '{code}' is unknown")
+        result = block.get("result")
+        if result is not None:
+            self.check_keys(f"{where}: result", result, RESULT_KEYS)
+            self.check_doc(f"{where}: result", result)
         cls.messages[name] = Message(
-            name, "CUSTOM", block.get("doc", ""), self.role(where, block.get("roles", "")), params,
-            self.type_of(where, result["type"]) if result else Type("void"), result.get("doc", ""),
+            name, "CUSTOM", block.get("doc", ""), self.role(where, block.get("roles", "")),
+            self.load_params(where, block.get("params", {})),
+            self.type_of(where, result.get("type", "")) if result else Type("void"), result.get("doc", "") if result else "",
             block.get("errors", []), block.get("async", True), block.get("session", True),
             block.get("since") == "newer", block.get("deprecated", False), not block.get("parked", False), None, engine)
+
+    def load_params(self, where, blocks):
+        params = []
+        for name, block in blocks.items():
+            inside = f"{where}: params.{name}"
+            self.check_keys(inside, block, PARAM_KEYS)
+            self.check_doc(inside, block)
+            a_type = self.type_of(inside, block.get("type", ""))
+            if "default" in block:
+                self.check_default(inside, a_type, block["default"])
+            elif params and params[-1].default is not None:
+                self.complain(inside, "comes after a parameter with a default, so it needs one too")
+            params.append(Param(name, a_type, block.get("doc", ""), block.get("default")))
+        return params
 
     def check_relations(self, model):
         for cls in model.classes.values():
@@ -302,8 +347,8 @@ class Loader:
                 other = peer.fields.get(peer_field) if peer else None
                 if other is None:
                     self.complain(where, f"derived_from '{field_.derived_from}' is unknown")
-                elif other.type not in (Type("ref", cls.name), Type("set", element=Type("ref", cls.name))):
-                    self.complain(where, f"{field_.derived_from} does not hold references to {cls.name}")
+                elif other.derived_from or other.type not in (Type("ref", cls.name), Type("set", element=Type("ref", cls.name))):
+                    self.complain(where, f"{field_.derived_from} does not store references to {cls.name}")
                 elif field_.type != Type("set", element=Type("ref", peer_class)):
                     self.complain(where, f"must be set({peer_class} ref)")
 
@@ -323,7 +368,7 @@ class Loader:
         first = None
         for target, operation in message.engine.get("marks", {}).items():
             marked = resolve_mark(model, message, target)
-            if marked is None:
+            if marked is None or marked[2] not in model.classes:
                 self.complain(where, f"marks: '{target}' is neither a parameter nor a field of one that holds references")
                 continue
             operations = operations_of(model, marked[2])
@@ -347,7 +392,8 @@ class Loader:
 def operations_of(model, class_name):
     """Members of the enum behind allowed_operations; empty if the class has none."""
     allowed = model.classes[class_name].fields.get("allowed_operations")
-    return model.enums[allowed.type.element.name] if allowed else []
+    is_good = allowed and allowed.type.element and allowed.type.element.name in model.enums
+    return model.enums[allowed.type.element.name] if is_good else []
 
 
 def resolve_mark(model, message, target):
@@ -356,7 +402,7 @@ def resolve_mark(model, message, target):
         if param.name == target and param.type.kind == "ref":
             return index, None, param.type.name
     for index, param in enumerate(message.params):
-        if param.type.kind != "ref":
+        if param.type.kind != "ref" or param.type.name not in model.classes:
             continue
         relation = model.classes[param.type.name].fields.get(target)
         if relation is not None:
@@ -402,14 +448,15 @@ def stock_message(cls, name, role):
     doc, params, result = {
         "get_all": (f"List every {c}.", [], Type("set", element=ref)),
         "get_all_records": (f"Get the records of every {c}, by reference.", [], Type("map", key=ref, element=record)),
-        "get_by_uuid": (f"Find the {c} with a uuid.", [Param("uuid", Type("string"), "its uuid")], ref),
-        "get_by_name_label": (f"List every {c} with a name.", [Param("label", Type("string"), "its name")],
+        "get_by_uuid": (f"Find the {c} with this uuid.", [Param("uuid", Type("string"), "its uuid")], ref),
+        "get_by_name_label": (f"List every {c} with this name.", [Param("label", Type("string"), "its name")],
                               Type("set", element=ref)),
-        "get_record": (f"Get all fields of a {c}.", [this], record),
+        "get_record": (f"Get all fields of one {c}.", [this], record),
         "create": (f"Make a new {c}.", [Param("args", record, "fields of the new object")], ref),
-        "destroy": (f"Destroy a {c}.", [this], Type("void")),
+        "destroy": (f"Destroy one {c}.", [this], Type("void")),
     }[name]
-    return Message(name, STOCK[name], doc, role, params, result, has_async=name in ("create", "destroy"))
+    return Message(name, STOCK[name], doc, role, params, result, f"the new {c}" if name == "create" else "",
+                   has_async=name in ("create", "destroy"))
 
 
 def where_message(cls, base):
