@@ -31,7 +31,7 @@ typedef struct Template {
 
 #define DISK(size)                                                                                           \
     "<provision><disk device=\"0\" size=\"" size "\" sr=\"\" bootable=\"true\" "                             \
-                                                 "type=\"system\"/></provision>"
+    "type=\"system\"/></provision>"
 
 static const Template templates[] = {
     {
