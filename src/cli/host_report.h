@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Why a VM can start on none of the hosts. */
+#pragma once
+
+#include "cli/call.h"
+
+/** cli_host_report: prints of each host whether @vm could start there, or why not. */
+void cli_host_report(CliCall *call, DbRow *vm);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Files that go between the client and the server's HTTP handlers, watched by a task. Source: protocol notes
+ * 4 and 7.1. */
+#pragma once
+
+#include "cli/call.h"
+
+/**
+ * cli_transfer:
+ * @tag: CLI_TAG_HTTP_GET or CLI_TAG_HTTP_PUT
+ * @file: the user's name of the file
+ * @path: with its query; session and task are added
+ * @label: of the task
+ *
+ * Lets the client do the transfer, and waits until the handler is done with it. (transfer full): the task's
+ * result; nil when it has none. Errors: the task's; CLI_ERROR_FAILED when the client could not.
+ */
+Value *cli_transfer(CliCall *call, CliTag tag, const char *file, const char *path, const char *label,
+                    GError **error);
