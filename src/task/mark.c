@@ -127,6 +127,16 @@ init_operation_engines(void)
     g_once_init_leave(&once, 1);
 }
 
+/* Several messages may begin the same operation. */
+static gboolean
+contains(const Value *names, const char *name)
+{
+    for (gsize i = 0; i < value_size(names); i++)
+        if (g_str_equal(value_get_string(value_array_get(names, i)), name))
+            return TRUE;
+    return FALSE;
+}
+
 Value *
 task_allowed_operations(const DbRow *row)
 {
@@ -135,15 +145,11 @@ task_allowed_operations(const DbRow *row)
         return value_array_empty();
     GPtrArray *engines = operation_engines[model_class_id(row->model_class)];
     Value *allowed = value_array_new(8);
-    const char *last = "";
     for (guint i = 0; engines != NULL && i < engines->len; i++) {
         const OperationEngine *entry = g_ptr_array_index(engines, i);
         gboolean is_free = current_operation(row, entry->engine->conflicts, NULL) == NULL;
-        if (!is_free || !check_state(row, entry->engine, entry->operation, NULL))
-            continue;
-        if (!g_str_equal(entry->operation, last)) /* messages of one operation stand together in the model */
+        if (is_free && check_state(row, entry->engine, entry->operation, NULL) && !contains(allowed, entry->operation))
             value_array_add(allowed, value_string(entry->operation));
-        last = entry->operation;
     }
     return allowed;
 }

@@ -33,6 +33,7 @@ insert_sr(DbTxn *txn, const SrSpec *spec)
     db_txn_set_string(txn, CLASS_SR, sr, SR_TYPE, type);
     db_txn_set_string(txn, CLASS_SR, sr, SR_CONTENT_TYPE, spec->content_type);
     db_txn_set_bool(txn, CLASS_SR, sr, SR_SHARED, spec->is_shared);
+    db_txn_set_bool(txn, CLASS_SR, sr, SR_DEFAULT_VDI_VISIBILITY, TRUE);
     db_txn_set(txn, CLASS_SR, sr, SR_SM_CONFIG, value_ref(spec->sm_config));
     return sr;
 }
