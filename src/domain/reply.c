@@ -36,7 +36,7 @@ void
 domain_reply_result(DomainReply *reply, gconstpointer result)
 {
     const DomainType *type = reply->method->result;
-    g_autoptr(Value) value = type == NULL ? value_nil() : domain_type_write(type, result);
+    g_autoptr(Value) value = type == NULL ? value_string("") : domain_type_write(type, result);
     reply->done(reply->data, value, NULL);
     g_free(reply);
 }

@@ -7,7 +7,7 @@
 
 /**
  * DomainDone:
- * @result: (nullable): nil for a method without result; NULL when it failed
+ * @result: (nullable): an empty text for a method without result; NULL when it failed
  * @error: (nullable): a DOMAIN_ERROR; NULL when it succeeded
  */
 typedef void (*DomainDone)(gpointer data, Value *result, const GError *error);

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Guests and datapaths in two hash tables, and a counter that makes any call fail. */
+#include "domain/fake/fake.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+#define MAX_LOG_BYTES (1024 * 1024)
+
+typedef struct FakeGuest {
+    gint64 domid;
+    DomainGuestStatus status;
+    gboolean ignores_shutdown;
+} FakeGuest;
+
+typedef struct FakeBackend {
+    DomainBackend base;
+    DomainStorage storage;
+    GMutex lock;
+    GCond changed;
+    GHashTable *guests;    /* id to FakeGuest */
+    GHashTable *datapaths; /* dp to NULL (attached) or "" (activated) */
+    GString *log;
+    guint fail_in; /* calls until one fails; 0: none does */
+    gboolean has_failed;
+    gboolean is_blocked;
+} FakeBackend;
+
+static FakeBackend *
+fake_of(gpointer backend)
+{
+    return backend;
+}
+
+/* Under the lock: notes the call, and fails it if it is its turn. */
+static gboolean
+count_locked(FakeBackend *fake, const char *call, const char *object, GError **error)
+{
+    if (fake->log->len < MAX_LOG_BYTES)
+        g_string_append_printf(fake->log, "%s %s\n", call, object);
+    if (fake->fail_in == 0 || --fake->fail_in > 0)
+        return TRUE;
+    fake->has_failed = TRUE;
+    return base_error_set(error, BASE_ERROR_FAILED, "injected failure of %s %s", call, object);
+}
+
+static gboolean
+count(FakeBackend *fake, const char *call, const DomainGuest *guest, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    return count_locked(fake, call, guest->id, error);
+}
+
+/* ---- Guests */
+
+static gboolean
+fake_create(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    return count(fake_of(backend), "create", guest, error);
+}
+
+static gboolean
+fake_build(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    return count(fake_of(backend), "build", guest, error);
+}
+
+static gboolean
+ignores_shutdown(const DomainStoreConfig *config)
+{
+    Value *platform = config->vm.platformdata;
+    return platform != NULL && strcmp(value_map_get_string(platform, "fake-shutdown", ""), "ignore") == 0;
+}
+
+static gboolean
+fake_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    if (!count_locked(fake, "start", guest->id, error))
+        return FALSE;
+    if (g_hash_table_contains(fake->guests, guest->id))
+        return base_error_set(error, BASE_ERROR_FAILED, "%s is there already", guest->id);
+    FakeGuest *made = g_new0(FakeGuest, 1);
+    made->domid = guest->run->domid;
+    made->status = DOMAIN_GUEST_STATUS_PAUSED;
+    made->ignores_shutdown = ignores_shutdown(guest->config);
+    g_hash_table_insert(fake->guests, g_strdup(guest->id), made);
+    g_free(guest->run->machine);
+    guest->run->machine = g_strdup("fake");
+    return TRUE;
+}
+
+static gboolean
+set_status(DomainBackend *backend, const char *call, DomainGuest *guest, DomainGuestStatus status,
+           GError **error)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    if (!count_locked(fake, call, guest->id, error))
+        return FALSE;
+    FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
+    if (found == NULL)
+        return base_error_set(error, BASE_ERROR_FAILED, "%s is not there", guest->id);
+    found->status = status;
+    return TRUE;
+}
+
+static gboolean
+fake_pause(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    return set_status(backend, "pause", guest, DOMAIN_GUEST_STATUS_PAUSED, error);
+}
+
+static gboolean
+fake_unpause(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    return set_status(backend, "unpause", guest, DOMAIN_GUEST_STATUS_RUNNING, error);
+}
+
+static gboolean
+fake_ask_shutdown(DomainBackend *backend, DomainGuest *guest, GError **error)
+{
+    FakeBackend *fake = fake_of(backend);
+    if (!count(fake, "ask-shutdown", guest, error))
+        return FALSE;
+    g_mutex_lock(&fake->lock);
+    const FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
+    gboolean obeys = found != NULL && !found->ignores_shutdown;
+    g_mutex_unlock(&fake->lock);
+    if (obeys)
+        domain_fake_act(backend, guest->id, DOMAIN_GUEST_POWERED_OFF, 0);
+    return TRUE;
+}
+
+static gboolean
+fake_dump_core(DomainBackend *backend, DomainGuest *guest, const char *path, GError **error)
+{
+    return count(fake_of(backend), "dump-core", guest, error) &&
+           g_file_set_contents(path, "a fake guest's memory\n", -1, error);
+}
+
+static gboolean
+fake_stop(DomainBackend *backend, DomainGuest *guest, GError **error)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    if (!count_locked(fake, "stop", guest->id, error))
+        return FALSE;
+    g_hash_table_remove(fake->guests, guest->id);
+    return TRUE;
+}
+
+static gboolean
+fake_adopt(DomainBackend *backend, DomainGuest *guest, DomainGuestStatus *ret_status, GError **error)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    if (!count_locked(fake, "adopt", guest->id, error))
+        return FALSE;
+    const FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
+    *ret_status = found == NULL ? DOMAIN_GUEST_STATUS_DEAD : found->status;
+    return TRUE;
+}
+
+static void
+fake_release(DomainBackend *backend, DomainGuest *guest)
+{
+}
+
+static void
+fake_consoles(DomainBackend *backend, const DomainGuest *guest, DomainVmConsoleList *ret_consoles)
+{
+    ret_consoles->items = g_new0(DomainVmConsole, 1);
+    ret_consoles->items[0] = (DomainVmConsole){DOMAIN_VM_CONSOLE_PROTOCOL_VT100, 0, NULL};
+    ret_consoles->n = 1;
+}
+
+static const struct ActRow {
+    DomainGuestStatus status;
+    gboolean is_gone;
+} act_rows[] = {
+    [DOMAIN_GUEST_POWERED_OFF] = {DOMAIN_GUEST_STATUS_POWERED_OFF, FALSE},
+    [DOMAIN_GUEST_RESET] = {DOMAIN_GUEST_STATUS_POWERED_OFF, FALSE},
+    [DOMAIN_GUEST_CRASHED] = {DOMAIN_GUEST_STATUS_CRASHED, FALSE},
+    [DOMAIN_GUEST_GONE] = {DOMAIN_GUEST_STATUS_DEAD, TRUE},
+    [DOMAIN_GUEST_CLOCK_SET] = {DOMAIN_GUEST_STATUS_RUNNING, FALSE},
+};
+
+gboolean
+domain_fake_act(DomainBackend *backend, const char *id, DomainGuestEvent event, gint64 number)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_mutex_lock(&fake->lock);
+    FakeGuest *found = g_hash_table_lookup(fake->guests, id);
+    gboolean is_there = found != NULL;
+    gint64 domid = is_there ? found->domid : 0;
+    if (is_there)
+        found->status = act_rows[event].status;
+    if (act_rows[event].is_gone)
+        g_hash_table_remove(fake->guests, id);
+    g_mutex_unlock(&fake->lock);
+    if (is_there && backend->notify != NULL)
+        backend->notify(backend->notify_data, id, domid, event, number);
+    return is_there;
+}
+
+/* ---- Storage */
+
+static void
+wake(GCancellable *cancellable, gpointer data)
+{
+    FakeBackend *fake = data;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    g_cond_broadcast(&fake->changed);
+}
+
+static gboolean
+wait_unblocked(FakeBackend *fake, GCancellable *cancellable, GError **error)
+{
+    gulong handler =
+        cancellable == NULL ? 0 : g_cancellable_connect(cancellable, G_CALLBACK(wake), fake, NULL);
+    g_mutex_lock(&fake->lock);
+    while (fake->is_blocked && !g_cancellable_is_cancelled(cancellable))
+        g_cond_wait(&fake->changed, &fake->lock);
+    g_mutex_unlock(&fake->lock);
+    if (handler != 0)
+        g_cancellable_disconnect(cancellable, handler);
+    if (g_cancellable_is_cancelled(cancellable))
+        return base_error_set(error, BASE_ERROR_CANCELLED, "cancelled");
+    return TRUE;
+}
+
+static gboolean
+storage_attach(gpointer data, const char *dp, const char *sr, const char *vdi, gboolean is_writable,
+               GCancellable *cancellable, char **ret_path, char **ret_format, GError **error)
+{
+    FakeBackend *fake = fake_of(data);
+    if (!wait_unblocked(fake, cancellable, error))
+        return FALSE;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    if (!count_locked(fake, "attach", dp, error))
+        return FALSE;
+    if (g_hash_table_contains(fake->datapaths, dp))
+        return base_error_set(error, BASE_ERROR_FAILED, "%s is attached already", dp);
+    g_hash_table_insert(fake->datapaths, g_strdup(dp), NULL);
+    *ret_path = g_strdup_printf("/fake/%s/%s", sr, vdi);
+    *ret_format = g_strdup("raw");
+    return TRUE;
+}
+
+static gboolean
+storage_activate(gpointer data, const char *dp, const char *sr, const char *vdi, GCancellable *cancellable,
+                 GError **error)
+{
+    FakeBackend *fake = fake_of(data);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    if (!count_locked(fake, "activate", dp, error))
+        return FALSE;
+    if (!g_hash_table_contains(fake->datapaths, dp))
+        return base_error_set(error, BASE_ERROR_FAILED, "%s is not attached", dp);
+    g_hash_table_insert(fake->datapaths, g_strdup(dp), (gpointer) "");
+    return TRUE;
+}
+
+static gboolean
+storage_deactivate(gpointer data, const char *dp, const char *sr, const char *vdi, GError **error)
+{
+    FakeBackend *fake = fake_of(data);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    if (!count_locked(fake, "deactivate", dp, error))
+        return FALSE;
+    if (g_hash_table_contains(fake->datapaths, dp))
+        g_hash_table_insert(fake->datapaths, g_strdup(dp), NULL);
+    return TRUE;
+}
+
+static gboolean
+storage_detach(gpointer data, const char *dp, const char *sr, const char *vdi, GError **error)
+{
+    FakeBackend *fake = fake_of(data);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    if (!count_locked(fake, "detach", dp, error))
+        return FALSE;
+    if (g_hash_table_lookup(fake->datapaths, dp) != NULL)
+        return base_error_set(error, BASE_ERROR_FAILED, "%s is still active", dp);
+    g_hash_table_remove(fake->datapaths, dp);
+    return TRUE;
+}
+
+/* ---- The back end itself */
+
+static void
+fake_free(DomainBackend *backend)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_hash_table_unref(fake->guests);
+    g_hash_table_unref(fake->datapaths);
+    g_string_free(fake->log, TRUE);
+    g_mutex_clear(&fake->lock);
+    g_cond_clear(&fake->changed);
+    g_free(fake);
+}
+
+static const DomainBackendClass fake_class = {
+    .name = "fake",
+    .free = fake_free,
+    .create = fake_create,
+    .build = fake_build,
+    .start = fake_start,
+    .pause = fake_pause,
+    .unpause = fake_unpause,
+    .ask_shutdown = fake_ask_shutdown,
+    .dump_core = fake_dump_core,
+    .stop = fake_stop,
+    .adopt = fake_adopt,
+    .release = fake_release,
+    .consoles = fake_consoles,
+};
+
+DomainBackend *
+domain_fake_new(void)
+{
+    FakeBackend *fake = g_new0(FakeBackend, 1);
+    fake->base.class = &fake_class;
+    fake->storage =
+        (DomainStorage){fake, storage_attach, storage_activate, storage_deactivate, storage_detach};
+    g_mutex_init(&fake->lock);
+    g_cond_init(&fake->changed);
+    fake->guests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    fake->datapaths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    fake->log = g_string_new(NULL);
+    return &fake->base;
+}
+
+const DomainStorage *
+domain_fake_storage(DomainBackend *backend)
+{
+    return &fake_of(backend)->storage;
+}
+
+void
+domain_fake_fail_at(DomainBackend *backend, guint n)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    fake->fail_in = n;
+    fake->has_failed = FALSE;
+}
+
+gboolean
+domain_fake_has_failed(DomainBackend *backend)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    return fake->has_failed;
+}
+
+void
+domain_fake_block(DomainBackend *backend, gboolean is_blocked)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    fake->is_blocked = is_blocked;
+    g_cond_broadcast(&fake->changed);
+}
+
+guint
+domain_fake_n_guests(DomainBackend *backend)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    return g_hash_table_size(fake->guests);
+}
+
+guint
+domain_fake_n_attached(DomainBackend *backend)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    return g_hash_table_size(fake->datapaths);
+}
+
+char *
+domain_fake_log(DomainBackend *backend)
+{
+    FakeBackend *fake = fake_of(backend);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    return g_strdup(fake->log->str);
+}

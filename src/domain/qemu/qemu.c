@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One QEMU per VM: starting, driving, ending and taking up again. The command line is arguments.c's, the wire
+ * qmp.c's. */
+#include "domain/qemu/qemu.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "domain/disks.h"
+#include "domain/qemu/arguments.h"
+#include "domain/qemu/process.h"
+#include "domain/qemu/qmp.h"
+#include "domain/qemu/tap.h"
+
+#define START_TIMEOUT_MS   30000 /* a loaded host; a healthy one needs 50 */
+#define COMMAND_TIMEOUT_MS 10000
+#define ADOPT_TIMEOUT_MS   5000
+#define DUMP_TIMEOUT_MS    (10 * 60 * 1000)
+
+typedef struct QemuBackend {
+    DomainBackend base;
+    char *binary;
+    char *accel;
+    char *machine; /* the newest Q35 the binary has, by its full name */
+    GMainContext *context;
+} QemuBackend;
+
+/* DomainGuest.data */
+typedef struct QemuGuest {
+    QemuBackend *backend;
+    char *id;
+    gint64 domid;
+    int pidfd;
+    Qmp *qmp; /* NULL: not connected */
+} QemuGuest;
+
+static QemuBackend *
+qemu_of(DomainBackend *backend)
+{
+    return (QemuBackend *)backend;
+}
+
+/* ---- Events */
+
+static const struct ShutdownRow {
+    const char *reason;
+    DomainGuestEvent event;
+} shutdown_rows[] = {
+    {"guest-shutdown", DOMAIN_GUEST_POWERED_OFF},
+    {"guest-reset", DOMAIN_GUEST_RESET},
+    {"guest-panic", DOMAIN_GUEST_CRASHED},
+};
+
+static DomainGuestEvent
+event_of_shutdown(Value *data)
+{
+    const char *reason = data == NULL ? "" : value_map_get_string(data, "reason", "");
+    for (gsize i = 0; i < G_N_ELEMENTS(shutdown_rows); i++) {
+        if (strcmp(shutdown_rows[i].reason, reason) == 0)
+            return shutdown_rows[i].event;
+    }
+    return DOMAIN_GUEST_EVENT_NONE; /* our own doing */
+}
+
+static gint64
+member_int(Value *data, const char *key)
+{
+    Value *value = data == NULL ? NULL : value_map_get(data, key);
+    return value != NULL && value_kind(value) == VALUE_INT ? value_get_int(value) : 0;
+}
+
+static void
+qmp_event(gpointer owner, const char *name, Value *data)
+{
+    const QemuGuest *guest = owner;
+    DomainBackend *backend = &guest->backend->base;
+    DomainGuestEvent event = DOMAIN_GUEST_EVENT_NONE;
+    gint64 number = 0;
+    if (name == NULL) {
+        event = DOMAIN_GUEST_GONE;
+    } else if (strcmp(name, "SHUTDOWN") == 0) {
+        event = event_of_shutdown(data);
+    } else if (strcmp(name, "GUEST_PANICKED") == 0) {
+        event = DOMAIN_GUEST_CRASHED;
+    } else if (strcmp(name, "RTC_CHANGE") == 0) {
+        event = DOMAIN_GUEST_CLOCK_SET;
+        number = member_int(data, "offset");
+    }
+    if (event != DOMAIN_GUEST_EVENT_NONE)
+        backend->notify(backend->notify_data, guest->id, guest->domid, event, number);
+}
+
+/* ---- Making */
+
+static QemuGuest *
+ensure_data(QemuBackend *backend, DomainGuest *guest)
+{
+    QemuGuest *data = guest->data;
+    if (data != NULL)
+        return data;
+    data = g_new0(QemuGuest, 1);
+    data->backend = backend;
+    data->id = g_strdup(guest->id);
+    data->domid = guest->run->domid;
+    data->pidfd = -1;
+    guest->data = data;
+    return data;
+}
+
+static gboolean
+qemu_create(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    ensure_data(qemu_of(backend), guest);
+    return TRUE;
+}
+
+static gboolean
+check_readable(const char *what, const char *path, GError **error)
+{
+    if (path == NULL || access(path, R_OK) == 0)
+        return TRUE;
+    return base_error_errno(error, errno, "%s '%s'", what, path);
+}
+
+static gboolean
+check_networks(const DomainStoreConfig *config, GError **error)
+{
+    for (gsize i = 0; i < config->vifs.n; i++) {
+        if (config->vifs.items[i].backend.tag == DOMAIN_NETWORK_T_REMOTE)
+            return domain_error_not_supported(error);
+    }
+    return TRUE;
+}
+
+static gboolean
+qemu_build(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    static const char *const no_bootloader[] = {"bootloaders are not run here: give kernel and ramdisk",
+                                                NULL};
+    const DomainVmBuilderInfo *ty = &guest->config->vm.ty;
+    if (!check_networks(guest->config, error))
+        return FALSE;
+    if (!qemu_has_bootable_device(guest->config))
+        return domain_error_no_bootable_device(error);
+    if (ty->tag == DOMAIN_VM_BUILDER_INFO_HVM)
+        return TRUE;
+    if (ty->pv.boot.tag == DOMAIN_VM_PV_BOOT_INDIRECT)
+        return domain_error_bootloader_error(error, ty->pv.boot.indirect.bootloader, no_bootloader);
+    return check_readable("kernel", ty->pv.boot.direct.kernel, error) &&
+           check_readable("ramdisk", ty->pv.boot.direct.ramdisk, error);
+}
+
+/* ---- Starting: descriptors first, then the process, then its greeting */
+
+typedef struct Launch {
+    GArray *fds; /* int; inherited by QEMU and closed here afterwards */
+    int qmp_fd;
+    int serial_fd;
+    int agent_fd;
+    int *tap_fds;
+    gboolean *are_block_devices;
+} Launch;
+
+static void
+launch_clear(Launch *launch)
+{
+    for (guint i = 0; launch->fds != NULL && i < launch->fds->len; i++)
+        close(g_array_index(launch->fds, int, i));
+    g_clear_pointer(&launch->fds, g_array_unref);
+    g_clear_pointer(&launch->tap_fds, g_free);
+    g_clear_pointer(&launch->are_block_devices, g_free);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Launch, launch_clear)
+
+static gboolean
+listen_in(Launch *launch, const DomainGuest *guest, const char *name, int *ret_fd, GError **error)
+{
+    g_autofree char *path = g_build_filename(guest->run_dir, name, NULL);
+    *ret_fd = qemu_socket_listen(path, error);
+    if (*ret_fd < 0)
+        return FALSE;
+    g_array_append_val(launch->fds, *ret_fd);
+    return TRUE;
+}
+
+/* "vif<domid>.<device>", as far as it fits. */
+static char *
+tap_name(const DomainGuest *guest, const char *device)
+{
+    char *name = g_strdup_printf("vif%" G_GINT64_FORMAT ".%s", guest->run->domid, device);
+    if (strlen(name) > 15)
+        name[15] = '\0';
+    return name;
+}
+
+static gboolean
+open_taps(Launch *launch, DomainGuest *guest, GError **error)
+{
+    DomainStoreNicList *nics = &guest->run->nics;
+    launch->tap_fds = g_new(int, nics->n + 1);
+    for (gsize i = 0; i < nics->n; i++) {
+        const DomainVifT *vif = &guest->config->vifs.items[i];
+        launch->tap_fds[i] = -1;
+        g_clear_pointer(&nics->items[i].device, g_free);
+        if (!tap_is_possible(vif->backend.local))
+            continue; /* user networking: a laptop, or a test */
+        g_autofree char *name = tap_name(guest, domain_device_of(vif->id, guest->id));
+        if (!tap_open(name, vif->backend.local, vif->mtu, &launch->tap_fds[i], error))
+            return FALSE;
+        g_array_append_val(launch->fds, launch->tap_fds[i]);
+        nics->items[i].device = g_steal_pointer(&name);
+    }
+    return TRUE;
+}
+
+static gboolean
+look_at_disks(Launch *launch, const DomainGuest *guest, GError **error)
+{
+    const DomainStoreDiskList *disks = &guest->run->disks;
+    launch->are_block_devices = g_new0(gboolean, disks->n + 1);
+    for (gsize i = 0; i < disks->n; i++) {
+        struct stat status;
+        const char *path = disks->items[i].path;
+        if (path == NULL)
+            continue;
+        if (stat(path, &status) < 0)
+            return base_error_errno(error, errno, "disk %s: '%s'", disks->items[i].id, path);
+        launch->are_block_devices[i] = S_ISBLK(status.st_mode);
+    }
+    return TRUE;
+}
+
+static gboolean
+prepare(Launch *launch, DomainGuest *guest, GError **error)
+{
+    launch->fds = g_array_new(FALSE, FALSE, sizeof(int));
+    return listen_in(launch, guest, "qmp.sock", &launch->qmp_fd, error) &&
+           listen_in(launch, guest, "serial.sock", &launch->serial_fd, error) &&
+           listen_in(launch, guest, "agent.sock", &launch->agent_fd, error) &&
+           open_taps(launch, guest, error) && look_at_disks(launch, guest, error);
+}
+
+static gboolean
+spawn(QemuBackend *backend, DomainGuest *guest, const Launch *launch, GError **error)
+{
+    QemuSpec spec = {.binary = backend->binary,
+                     .config = guest->config,
+                     .run = guest->run,
+                     .run_dir = guest->run_dir,
+                     .qmp_fd = launch->qmp_fd,
+                     .serial_fd = launch->serial_fd,
+                     .agent_fd = launch->agent_fd,
+                     .tap_fds = launch->tap_fds,
+                     .are_block_devices = launch->are_block_devices,
+                     .now_s = g_get_real_time() / G_USEC_PER_SEC};
+    g_auto(GStrv) args = qemu_arguments(&spec);
+    g_autofree char *line = g_strjoinv(" ", args);
+    g_autofree char *log = g_build_filename(guest->run_dir, "qemu.log", NULL);
+    pid_t pid = 0;
+    log_debug("%s", line);
+    if (!base_process_detach((const char *const *)args, log, (const int *)(gpointer)launch->fds->data,
+                             launch->fds->len, &pid, error))
+        return FALSE;
+    guest->run->pid = pid;
+    guest->run->pid_start = qemu_process_start_ticks(pid);
+    ((QemuGuest *)guest->data)->pidfd = qemu_process_open(pid, guest->run->pid_start);
+    return TRUE;
+}
+
+static gboolean
+connect_qmp(DomainGuest *guest, GError **error)
+{
+    QemuGuest *data = guest->data;
+    g_autofree char *path = g_build_filename(guest->run_dir, "qmp.sock", NULL);
+    int fd = qemu_socket_connect(path, error);
+    if (fd < 0)
+        return FALSE;
+    data->qmp = qmp_new(data->backend->context, fd, qmp_event, data);
+    return TRUE;
+}
+
+/* QEMU's own words on why it would not start. */
+static void
+explain(const DomainGuest *guest, GError **error)
+{
+    if (error == NULL || !g_error_matches(*error, BASE_ERROR, BASE_ERROR_IO))
+        return;
+    g_autofree char *path = g_build_filename(guest->run_dir, "qemu.log", NULL);
+    g_autofree char *tail = qemu_process_log_tail(path);
+    if (*tail == '\0')
+        return;
+    g_clear_error(error);
+    base_error_set(error, BASE_ERROR_FAILED, "%s", tail);
+}
+
+static gboolean
+qemu_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    QemuBackend *qemu = qemu_of(backend);
+    g_auto(Launch) launch = {0};
+    QemuGuest *data = ensure_data(qemu, guest);
+    const char *machine = guest->config->machine == NULL ? qemu->machine : guest->config->machine;
+    g_free(guest->run->machine);
+    guest->run->machine = g_strdup(machine);
+    g_free(guest->run->accel);
+    guest->run->accel = g_strdup(qemu->accel);
+
+    if (!prepare(&launch, guest, error) || !spawn(qemu, guest, &launch, error))
+        return FALSE;
+    /* Our copies of the listening ends go first: if QEMU dies, the connection must break. */
+    gboolean is_connected = connect_qmp(guest, error);
+    launch_clear(&launch);
+    if (is_connected && qmp_negotiate(data->qmp, START_TIMEOUT_MS, cancellable, error))
+        return TRUE;
+    explain(guest, error);
+    return FALSE;
+}
+
+/* ---- Driving */
+
+/* A connection that could not be made when the guest was taken up is tried again. */
+static gboolean
+execute(DomainGuest *guest, const char *command, Value *args, guint timeout_ms, GCancellable *cancellable,
+        Value **ret, GError **error)
+{
+    g_autoptr(Value) owned = args;
+    QemuGuest *data = guest->data;
+    if (data->qmp == NULL &&
+        (!connect_qmp(guest, error) || !qmp_negotiate(data->qmp, ADOPT_TIMEOUT_MS, cancellable, error))) {
+        g_clear_pointer(&data->qmp, qmp_free);
+        return FALSE;
+    }
+    return qmp_execute(data->qmp, command, g_steal_pointer(&owned), timeout_ms, cancellable, ret, error);
+}
+
+static gboolean
+qemu_pause(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    return execute(guest, "stop", NULL, COMMAND_TIMEOUT_MS, cancellable, NULL, error);
+}
+
+static gboolean
+qemu_unpause(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    return execute(guest, "cont", NULL, COMMAND_TIMEOUT_MS, cancellable, NULL, error);
+}
+
+static gboolean
+qemu_ask_shutdown(DomainBackend *backend, DomainGuest *guest, GError **error)
+{
+    return execute(guest, "system_powerdown", NULL, COMMAND_TIMEOUT_MS, NULL, NULL, error);
+}
+
+static gboolean
+qemu_dump_core(DomainBackend *backend, DomainGuest *guest, const char *path, GError **error)
+{
+    Value *args = value_map_new(2);
+    value_map_set(args, "paging", value_bool(FALSE));
+    value_map_set(args, "protocol", value_string_printf("file:%s", path));
+    return execute(guest, "dump-guest-memory", args, DUMP_TIMEOUT_MS, NULL, NULL, error);
+}
+
+/* ---- Ending */
+
+/* A service before us may have died between starting the process and writing its number down: its socket
+ * finds it. It is over when the connection breaks. */
+static gboolean
+end_unknown(DomainGuest *guest, GError **error)
+{
+    QemuGuest *data = guest->data;
+    g_autoptr(GError) reason = NULL;
+    if (data->qmp == NULL && !connect_qmp(guest, NULL))
+        return TRUE; /* nobody there */
+    gboolean is_there = qmp_negotiate(data->qmp, ADOPT_TIMEOUT_MS, NULL, &reason) &&
+                        qmp_execute(data->qmp, "quit", NULL, ADOPT_TIMEOUT_MS, NULL, NULL, &reason) &&
+                        qmp_await_end(data->qmp, ADOPT_TIMEOUT_MS, &reason);
+    gboolean has_ended = is_there || g_error_matches(reason, BASE_ERROR, BASE_ERROR_IO);
+    g_clear_pointer(&data->qmp, qmp_free);
+    if (has_ended)
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&reason));
+    return FALSE;
+}
+
+static gboolean
+qemu_stop(DomainBackend *backend, DomainGuest *guest, GError **error)
+{
+    QemuGuest *data = ensure_data(qemu_of(backend), guest);
+    if (guest->run->pid == 0)
+        return end_unknown(guest, error);
+    if (data->pidfd < 0)
+        data->pidfd = qemu_process_open((pid_t)guest->run->pid, guest->run->pid_start);
+    if (data->pidfd >= 0 && !qemu_process_end(data->pidfd, error))
+        return FALSE;
+    g_clear_pointer(&data->qmp, qmp_free);
+    base_fd_clear(&data->pidfd);
+    return TRUE;
+}
+
+static void
+qemu_release(DomainBackend *backend, DomainGuest *guest)
+{
+    QemuGuest *data = g_steal_pointer(&guest->data);
+    if (data == NULL)
+        return;
+    qmp_free(data->qmp);
+    base_fd_clear(&data->pidfd);
+    g_free(data->id);
+    g_free(data);
+}
+
+/* ---- Taking up again */
+
+static const struct StatusRow {
+    const char *name; /* of QEMU's run state */
+    DomainGuestStatus status;
+} status_rows[] = {
+    {"running", DOMAIN_GUEST_STATUS_RUNNING},
+    {"shutdown", DOMAIN_GUEST_STATUS_POWERED_OFF},
+    {"guest-panicked", DOMAIN_GUEST_STATUS_CRASHED},
+};
+
+static DomainGuestStatus
+status_of(const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(status_rows); i++) {
+        if (strcmp(status_rows[i].name, name) == 0)
+            return status_rows[i].status;
+    }
+    return DOMAIN_GUEST_STATUS_PAUSED;
+}
+
+static gboolean
+qemu_adopt(DomainBackend *backend, DomainGuest *guest, DomainGuestStatus *ret_status, GError **error)
+{
+    QemuGuest *data = ensure_data(qemu_of(backend), guest);
+    g_autoptr(Value) reply = NULL;
+    data->pidfd = qemu_process_open((pid_t)guest->run->pid, guest->run->pid_start);
+    if (data->pidfd < 0) {
+        *ret_status = DOMAIN_GUEST_STATUS_DEAD;
+        return TRUE;
+    }
+    if (!execute(guest, "query-status", NULL, ADOPT_TIMEOUT_MS, NULL, &reply, error))
+        return FALSE;
+    gboolean is_map = value_kind(reply) == VALUE_MAP;
+    *ret_status = status_of(is_map ? value_map_get_string(reply, "status", "") : "");
+    return TRUE;
+}
+
+static void
+qemu_consoles(DomainBackend *backend, const DomainGuest *guest, DomainVmConsoleList *ret_consoles)
+{
+    gboolean has_graphics = qemu_has_graphics(&guest->config->vm);
+    ret_consoles->items = g_new0(DomainVmConsole, 2);
+    if (has_graphics)
+        ret_consoles->items[ret_consoles->n++] = (DomainVmConsole){
+            DOMAIN_VM_CONSOLE_PROTOCOL_RFB, 0, g_build_filename(guest->run_dir, "vnc.sock", NULL)};
+    ret_consoles->items[ret_consoles->n++] = (DomainVmConsole){
+        DOMAIN_VM_CONSOLE_PROTOCOL_VT100, 0, g_build_filename(guest->run_dir, "serial.sock", NULL)};
+}
+
+/* ---- The back end itself */
+
+static void
+qemu_free(DomainBackend *backend)
+{
+    QemuBackend *qemu = qemu_of(backend);
+    g_free(qemu->binary);
+    g_free(qemu->accel);
+    g_free(qemu->machine);
+    g_main_context_unref(qemu->context);
+    g_free(qemu);
+}
+
+static const DomainBackendClass qemu_class = {
+    .name = "qemu",
+    .free = qemu_free,
+    .create = qemu_create,
+    .build = qemu_build,
+    .start = qemu_start,
+    .pause = qemu_pause,
+    .unpause = qemu_unpause,
+    .ask_shutdown = qemu_ask_shutdown,
+    .dump_core = qemu_dump_core,
+    .stop = qemu_stop,
+    .adopt = qemu_adopt,
+    .release = qemu_release,
+    .consoles = qemu_consoles,
+};
+
+/* From "q35   Standard PC (Q35 + ICH9, 2009) (alias of pc-q35-7.2)". */
+static char *
+find_machine(const char *text)
+{
+    g_autoptr(GRegex) regex =
+        g_regex_new("^q35\\s.*\\(alias of (pc-q35-[0-9.]+)\\)", G_REGEX_MULTILINE, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    return g_regex_match(regex, text, 0, &match) ? g_match_info_fetch(match, 1) : NULL;
+}
+
+DomainBackend *
+qemu_backend_new(const QemuBackendSpec *spec, GError **error)
+{
+    const char *const argv[] = {spec->binary, "-machine", "help", NULL};
+    ProcessSpec process = {.argv = argv, .timeout_ms = 20000, .output_max_bytes = 1024 * 1024};
+    g_autofree char *machines = NULL;
+    if (!base_process_try(&process, &machines, error))
+        return NULL;
+    g_autofree char *machine = find_machine(machines);
+    if (machine == NULL) {
+        base_error_set(error, BASE_ERROR_NOT_FOUND, "'%s' has no Q35 machine", spec->binary);
+        return NULL;
+    }
+    QemuBackend *backend = g_new0(QemuBackend, 1);
+    backend->base.class = &qemu_class;
+    backend->binary = g_strdup(spec->binary);
+    backend->accel = g_strdup(spec->accel);
+    backend->machine = g_steal_pointer(&machine);
+    backend->context = g_main_context_ref(spec->context);
+    return &backend->base;
+}

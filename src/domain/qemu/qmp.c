@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The QMP client. One line is one JSON object: the greeting, a reply with our id, or an event. */
+#include "domain/qemu/qmp.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "value/json.h"
+
+/* A guest cannot make QEMU say much, but a QEMU taken over by its guest could. */
+#define MAX_LINE_BYTES (16 * 1024 * 1024)
+
+/* A socket whose peer does not read for this long is as good as closed. */
+#define WRITE_TIMEOUT_MS 10000
+
+struct Qmp {
+    int fd;
+    GMainContext *context;
+    GSource *source;
+    QmpEvent event;
+    gpointer owner;
+    GString *input; /* loop's thread only */
+    GMutex write_lock;
+    GMutex lock; /* of what follows */
+    GCond changed;
+    GHashTable *replies; /* id to Value of those that wait; NULL value: none yet */
+    gint64 last_id;
+    gboolean is_greeted;
+    gboolean is_closed;
+};
+
+/* ---- Reading, on the loop's thread */
+
+static void
+take_reply(Qmp *qmp, Value *message)
+{
+    Value *id = value_map_get(message, "id");
+    gint64 number = id != NULL && value_kind(id) == VALUE_INT ? value_get_int(id) : 0;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    if (!g_hash_table_contains(qmp->replies, &number))
+        return;
+    g_hash_table_insert(qmp->replies, g_memdup2(&number, sizeof number), value_ref(message));
+    g_cond_broadcast(&qmp->changed);
+}
+
+static void
+take_message(Qmp *qmp, Value *message)
+{
+    Value *event = value_map_get(message, "event");
+    if (event != NULL && value_kind(event) == VALUE_STRING) {
+        qmp->event(qmp->owner, value_get_string(event), value_map_get(message, "data"));
+        return;
+    }
+    if (value_map_get(message, "QMP") == NULL) {
+        take_reply(qmp, message);
+        return;
+    }
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    qmp->is_greeted = TRUE;
+    g_cond_broadcast(&qmp->changed);
+}
+
+static gboolean
+take_lines(Qmp *qmp)
+{
+    gsize begin = 0;
+    for (char *end; (end = memchr(qmp->input->str + begin, '\n', qmp->input->len - begin)) != NULL;) {
+        gsize length = (gsize)(end - qmp->input->str) - begin;
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Value) message = json_read(qmp->input->str + begin, length, &error);
+        if (message == NULL || value_kind(message) != VALUE_MAP) {
+            log_warning("QMP: not understood: %s", error == NULL ? "no object" : error->message);
+            return FALSE;
+        }
+        take_message(qmp, message);
+        begin += length + 1;
+    }
+    g_string_erase(qmp->input, 0, (gssize)begin);
+    return qmp->input->len < MAX_LINE_BYTES;
+}
+
+static void
+close_down(Qmp *qmp)
+{
+    g_mutex_lock(&qmp->lock);
+    qmp->is_closed = TRUE;
+    g_cond_broadcast(&qmp->changed);
+    g_mutex_unlock(&qmp->lock);
+    qmp->event(qmp->owner, NULL, NULL);
+}
+
+static gboolean
+readable(int fd, GIOCondition condition, gpointer data)
+{
+    Qmp *qmp = data;
+    char buffer[65536];
+    ssize_t got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return G_SOURCE_CONTINUE;
+    if (got > 0) {
+        g_string_append_len(qmp->input, buffer, got);
+        if (take_lines(qmp))
+            return G_SOURCE_CONTINUE;
+    }
+    close_down(qmp);
+    return G_SOURCE_REMOVE;
+}
+
+Qmp *
+qmp_new(GMainContext *context, int fd, QmpEvent event, gpointer owner)
+{
+    Qmp *qmp = g_new0(Qmp, 1);
+    qmp->fd = fd;
+    qmp->context = g_main_context_ref(context);
+    qmp->event = event;
+    qmp->owner = owner;
+    qmp->input = g_string_new(NULL);
+    g_mutex_init(&qmp->write_lock);
+    g_mutex_init(&qmp->lock);
+    g_cond_init(&qmp->changed);
+    qmp->replies = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, (GDestroyNotify)value_unref);
+    qmp->source = g_unix_fd_source_new(fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+    g_source_set_callback(qmp->source, G_SOURCE_FUNC(readable), qmp, NULL);
+    g_source_attach(qmp->source, context);
+    return qmp;
+}
+
+/* ---- Ending: the source goes on the loop's own thread, so that no callback is at work afterwards. */
+
+typedef struct Barrier {
+    GMutex lock;
+    GCond reached;
+    gboolean is_reached;
+    GSource *source;
+} Barrier;
+
+static gboolean
+reach_barrier(gpointer data)
+{
+    Barrier *barrier = data;
+    g_source_destroy(barrier->source);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&barrier->lock);
+    barrier->is_reached = TRUE;
+    g_cond_signal(&barrier->reached);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+stop_reading(Qmp *qmp)
+{
+    Barrier barrier = {.source = qmp->source};
+    g_mutex_init(&barrier.lock);
+    g_cond_init(&barrier.reached);
+    g_main_context_invoke_full(qmp->context, G_PRIORITY_HIGH, reach_barrier, &barrier, NULL);
+    g_mutex_lock(&barrier.lock);
+    while (!barrier.is_reached)
+        g_cond_wait(&barrier.reached, &barrier.lock);
+    g_mutex_unlock(&barrier.lock);
+    g_mutex_clear(&barrier.lock);
+    g_cond_clear(&barrier.reached);
+}
+
+void
+qmp_free(Qmp *qmp)
+{
+    if (qmp == NULL)
+        return;
+    stop_reading(qmp);
+    g_source_unref(qmp->source);
+    base_fd_clear(&qmp->fd);
+    g_main_context_unref(qmp->context);
+    g_string_free(qmp->input, TRUE);
+    g_hash_table_unref(qmp->replies);
+    g_mutex_clear(&qmp->write_lock);
+    g_mutex_clear(&qmp->lock);
+    g_cond_clear(&qmp->changed);
+    g_free(qmp);
+}
+
+/* ---- Waiting */
+
+typedef gboolean (*QmpCondition)(Qmp *qmp, gint64 id);
+
+static gboolean
+has_greeting(Qmp *qmp, gint64 id)
+{
+    return qmp->is_greeted;
+}
+
+static gboolean
+has_ended(Qmp *qmp, gint64 id)
+{
+    return qmp->is_closed;
+}
+
+static gboolean
+has_reply(Qmp *qmp, gint64 id)
+{
+    return g_hash_table_lookup(qmp->replies, &id) != NULL;
+}
+
+static void
+wake_waiters(GCancellable *cancellable, gpointer data)
+{
+    Qmp *qmp = data;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    g_cond_broadcast(&qmp->changed);
+}
+
+/* Under the lock. */
+static gboolean
+wait_locked(Qmp *qmp, QmpCondition condition, gint64 id, gint64 until_us, GCancellable *cancellable,
+            GError **error)
+{
+    while (!condition(qmp, id)) {
+        if (qmp->is_closed)
+            return base_error_set(error, BASE_ERROR_IO, "QEMU has closed its control connection");
+        if (cancellable != NULL && g_cancellable_is_cancelled(cancellable))
+            return base_error_set(error, BASE_ERROR_CANCELLED, "cancelled");
+        if (!g_cond_wait_until(&qmp->changed, &qmp->lock, until_us) && !condition(qmp, id))
+            return base_error_set(error, BASE_ERROR_TIMED_OUT, "QEMU does not answer");
+    }
+    return TRUE;
+}
+
+static gboolean
+wait_for(Qmp *qmp, QmpCondition condition, gint64 id, guint timeout_ms, GCancellable *cancellable,
+         GError **error)
+{
+    gint64 until_us = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
+    gulong handler =
+        cancellable == NULL ? 0 : g_cancellable_connect(cancellable, G_CALLBACK(wake_waiters), qmp, NULL);
+    g_mutex_lock(&qmp->lock);
+    gboolean is_met = wait_locked(qmp, condition, id, until_us, cancellable, error);
+    g_mutex_unlock(&qmp->lock);
+    if (handler != 0)
+        g_cancellable_disconnect(cancellable, handler);
+    return is_met;
+}
+
+/* ---- Writing */
+
+static gboolean
+write_all(Qmp *qmp, const char *data, gsize length, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->write_lock);
+    while (length > 0) {
+        ssize_t sent = send(qmp->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent > 0) {
+            data += sent;
+            length -= (gsize)sent;
+            continue;
+        }
+        if (errno == EINTR)
+            continue;
+        if (errno != EAGAIN)
+            return base_error_errno(error, errno, "write to QEMU's control connection");
+        struct pollfd wait = {.fd = qmp->fd, .events = POLLOUT};
+        if (poll(&wait, 1, WRITE_TIMEOUT_MS) == 0)
+            return base_error_set(error, BASE_ERROR_TIMED_OUT, "QEMU does not read its control connection");
+    }
+    return TRUE;
+}
+
+static gboolean
+send_command(Qmp *qmp, const char *command, Value *args, gint64 id, GError **error)
+{
+    g_autoptr(Value) message = value_map_new(3);
+    value_map_set(message, "execute", value_string(command));
+    if (args != NULL)
+        value_map_set(message, "arguments", value_ref(args));
+    value_map_set(message, "id", value_int(id));
+    g_autoptr(GString) line = g_string_new(NULL);
+    json_write_value(line, message);
+    g_string_append_c(line, '\n');
+    return write_all(qmp, line->str, line->len, error);
+}
+
+static gint64
+reserve_id(Qmp *qmp)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    gint64 id = ++qmp->last_id;
+    g_hash_table_insert(qmp->replies, g_memdup2(&id, sizeof id), NULL);
+    return id;
+}
+
+static Value *
+take_waited(Qmp *qmp, gint64 id)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    Value *reply = g_hash_table_lookup(qmp->replies, &id);
+    if (reply != NULL)
+        value_ref(reply);
+    g_hash_table_remove(qmp->replies, &id);
+    return reply;
+}
+
+static gboolean
+read_reply(const char *command, Value *reply, Value **ret, GError **error)
+{
+    Value *failure = value_map_get(reply, "error");
+    if (failure != NULL) {
+        const char *text =
+            value_kind(failure) == VALUE_MAP ? value_map_get_string(failure, "desc", "?") : "?";
+        return base_error_set(error, BASE_ERROR_FAILED, "QEMU refuses %s: %s", command, text);
+    }
+    Value *result = value_map_get(reply, "return");
+    if (ret != NULL)
+        *ret = result == NULL ? value_nil() : value_ref(result);
+    return TRUE;
+}
+
+gboolean
+qmp_negotiate(Qmp *qmp, guint timeout_ms, GCancellable *cancellable, GError **error)
+{
+    return wait_for(qmp, has_greeting, 0, timeout_ms, cancellable, error) &&
+           qmp_execute(qmp, "qmp_capabilities", NULL, timeout_ms, cancellable, NULL, error);
+}
+
+gboolean
+qmp_execute(Qmp *qmp, const char *command, Value *args, guint timeout_ms, GCancellable *cancellable,
+            Value **ret, GError **error)
+{
+    g_autoptr(Value) owned = args;
+    gint64 id = reserve_id(qmp);
+    gboolean is_answered = send_command(qmp, command, owned, id, error) &&
+                           wait_for(qmp, has_reply, id, timeout_ms, cancellable, error);
+    g_autoptr(Value) reply = take_waited(qmp, id);
+    if (!is_answered) {
+        g_prefix_error(error, "%s: ", command);
+        return FALSE;
+    }
+    return read_reply(command, reply, ret, error);
+}
+
+gboolean
+qmp_await_end(Qmp *qmp, guint timeout_ms, GError **error)
+{
+    return wait_for(qmp, has_ended, 0, timeout_ms, NULL, error);
+}
