@@ -174,14 +174,17 @@ def driver_header(model):
     )
 
 
+def driver_call_row(name, call):
+    # The storage document asks for sizes only; what else is sent today may be left out.
+    min_args = int(call["args"][:1] == ["size"])
+    fields = (quote(name), f"DRIVER_OBJECT_{call['object'].upper()}", str(min_args), str(int(call.get("master", False))))
+    return f"    {{{', '.join(fields)}}},\n"
+
+
 def driver_source(model, header):
     by_value = sorted(model["errors"].items(), key=lambda item: item[1]["value"])
     errors = "".join(f"    {{{error['value']}, {quote(name)}, {quote(error['doc'])}}},\n" for name, error in by_value)
-    # The storage document asks for sizes only; what else is sent today may be left out.
-    calls = "".join(
-        f"    {{{quote(name)}, DRIVER_OBJECT_{call['object'].upper()}, {int(call['args'][:1] == ['size'])}, {int(call.get('master', False))}}},\n"
-        for name, call in model["calls"].items()
-    )
+    calls = "".join(driver_call_row(name, call) for name, call in model["calls"].items())
     return (
         heading("Fault codes and call names of storage drivers.")
         + f'#include "{header}"\n\n#include <stddef.h>\n\n'

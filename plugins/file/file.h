@@ -5,6 +5,7 @@
 
 #include "lib/driver.h"
 
+/* Calls on SRs; each is one of storage.toml's. */
 Value *file_sr_create(const DriverRequest *request, GError **error);
 Value *file_sr_delete(const DriverRequest *request, GError **error);
 Value *file_sr_attach(const DriverRequest *request, GError **error);
@@ -14,6 +15,7 @@ Value *file_sr_probe(const DriverRequest *request, GError **error);
 Value *file_sr_update(const DriverRequest *request, GError **error);
 Value *file_sr_content_type(const DriverRequest *request, GError **error);
 
+/* Calls on disks. */
 Value *file_vdi_create(const DriverRequest *request, GError **error);
 Value *file_vdi_introduce(const DriverRequest *request, GError **error);
 Value *file_vdi_delete(const DriverRequest *request, GError **error);
