@@ -14,13 +14,14 @@
 #include "http/server.h"
 
 /* Bounds and times of every listener. */
-#define HTTP_CONNECTIONS_MAX      8192u        /* per listener; also at most a quarter of RLIMIT_NOFILE */
-#define HTTP_CONNECTION_MEMORY    (16u * 1024) /* request header, reply header, read buffer; over it: 431 */
-#define HTTP_SILENT_TIMEOUT_S     30u  /* from connecting to the first whole request, between any two bytes */
-#define HTTP_KEEP_ALIVE_TIMEOUT_S 300u /* afterwards */
-#define HTTP_SHUTDOWN_GRACE_MS    2000 /* for the last replies to be sent */
-#define HTTP_REFUSED_BODY_MAX                                                                                \
-    (1024u * 1024) /* of a chunked body that is too long, read on so that 413 arrives */
+/* clang-format off */
+#define HTTP_CONNECTIONS_MAX      8192u           /* per listener; see also server.c */
+#define HTTP_CONNECTION_MEMORY    (16u * 1024)    /* headers both ways, read buffer; a longer header gets 431 */
+#define HTTP_SILENT_TIMEOUT_S     30u             /* between any two bytes, up to the end of the first request */
+#define HTTP_KEEP_ALIVE_TIMEOUT_S 300u            /* afterwards */
+#define HTTP_SHUTDOWN_GRACE_MS    2000            /* for the last replies to be sent */
+#define HTTP_REFUSED_BODY_MAX     (1024u * 1024)  /* of an overlong chunked body, read on so that 413 arrives */
+/* clang-format on */
 
 /* ---- routes ---- */
 

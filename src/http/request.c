@@ -220,13 +220,9 @@ park(HttpRequest *request, struct MHD_Connection *mhd)
 }
 
 static enum MHD_Result
-run_handler(HttpRequest *request, struct MHD_Connection *mhd)
+call_handler(HttpRequest *request, struct MHD_Connection *mhd)
 {
     HttpConnection *connection = request->connection;
-    http_connection_prove(connection, mhd);
-    /* Kept over the handler, and over parking: another thread may answer, and MHD drop its reference, at any
-     * time. */
-    g_autoptr(HttpRequest) held = http_request_ref(request);
     g_atomic_int_set(&request->state, HTTP_REQUEST_HANDLING);
     http_connection_set_phase(connection, HTTP_PHASE_UNSETTLED);
     /* Read after the phase was set, as http_server_free() does it the other way round: one sees the other. */
@@ -241,6 +237,18 @@ run_handler(HttpRequest *request, struct MHD_Connection *mhd)
     if (g_atomic_int_get(&connection->server->is_stopping))
         http_request_reply_error(request, 503, "The server is stopping.");
     return MHD_YES;
+}
+
+static enum MHD_Result
+run_handler(HttpRequest *request, struct MHD_Connection *mhd)
+{
+    http_connection_prove(request->connection, mhd);
+    /* A reference over the handler and over parking: a request that the handler neither answered nor kept is
+     * found when this one goes. */
+    http_request_ref(request);
+    enum MHD_Result result = call_handler(request, mhd);
+    http_request_unref(request);
+    return result;
 }
 
 /* Answers on MHD's thread instead of the handler. */

@@ -102,13 +102,14 @@ leave_encoded(void *data, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
+/* Leaves descriptors for everything else, with one Unix and two TCP listeners. */
 static guint
-connection_limit(void)
+connection_limit(gboolean is_unix)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return HTTP_CONNECTIONS_MAX;
-    return CLAMP(limit.rlim_cur / 4, 32, HTTP_CONNECTIONS_MAX);
+    return CLAMP(limit.rlim_cur / 8 * (is_unix ? 1 : 3), 32, HTTP_CONNECTIONS_MAX);
 }
 
 static void
@@ -131,7 +132,7 @@ listener_free(HttpListener *listener)
 static gboolean
 listener_start(HttpListener *listener, int fd, GError **error)
 {
-    guint limit = connection_limit();
+    guint limit = connection_limit(listener->unix_path != NULL);
     guint n_threads = listener->server->n_threads;
     const struct MHD_OptionItem tls_options[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, listener->certificate},
