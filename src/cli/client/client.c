@@ -115,10 +115,25 @@ answer(XeClient *client, CliTag tag, GError **error)
     return cli_transport_send(xe_connection_transport(client->connection), &(CliFrame){.tag = tag}, error);
 }
 
-/* Answers a transfer: what went wrong is told to the user, that it went wrong to the server. */
 static gboolean
-answer_transfer(XeClient *client, gboolean is_done, const GError *problem, GError **error)
+transfer(XeClient *client, const CliFrame *frame, GError **error)
 {
+    switch (frame->tag) {
+    case CLI_TAG_HTTP_GET:
+        return xe_transfer_get(client, frame->text, frame->url, error);
+    case CLI_TAG_HTTP_PUT:
+        return xe_transfer_put(client, frame->text, frame->url, error);
+    default:
+        return xe_transfer_connect(client, frame->url, error);
+    }
+}
+
+/* Does a transfer: what goes wrong is told to the user, that it went wrong to the server. */
+static gboolean
+transfer_and_answer(XeClient *client, const CliFrame *frame, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    gboolean is_done = transfer(client, frame, &problem);
     if (!is_done)
         fprintf(client->errors, "Error: %s\n", problem->message);
     return answer(client, is_done ? CLI_TAG_OK : CLI_TAG_FAILED, error);
@@ -160,7 +175,6 @@ ask_user(XeClient *client, GError **error)
 static gboolean
 obey(XeClient *client, const CliFrame *frame, GError **error)
 {
-    g_autoptr(GError) problem = NULL;
     switch (frame->tag) {
     case CLI_TAG_PRINT:
         print_line(client, frame);
@@ -180,13 +194,9 @@ obey(XeClient *client, const CliFrame *frame, GError **error)
     case CLI_TAG_LOAD:
         return xe_transfer_load(client, frame->text, error);
     case CLI_TAG_HTTP_GET:
-        return answer_transfer(client, xe_transfer_get(client, frame->text, frame->url, &problem), problem,
-                               error);
     case CLI_TAG_HTTP_PUT:
-        return answer_transfer(client, xe_transfer_put(client, frame->text, frame->url, &problem), problem,
-                               error);
     case CLI_TAG_HTTP_CONNECT:
-        return answer_transfer(client, xe_transfer_connect(client, frame->url, &problem), problem, error);
+        return transfer_and_answer(client, frame, error);
     default:
         return base_error_set(error, BASE_ERROR_INVALID, "the server sent a message only a client may send");
     }
