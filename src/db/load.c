@@ -14,6 +14,8 @@
 typedef struct Loader {
     Db *db;
     GPtrArray *slots; /* of all classes, as read */
+    GArray *repairs;  /* of StoreChange: refs to nowhere that become null */
+    GPtrArray *kept;  /* values that repairs name */
     GString *damage;  /* what could not be read, a line each */
     guint n_damaged;
     guint64 max_changed;
@@ -30,7 +32,7 @@ note_damage(Loader *loader, const DbClassInfo *info, const char *ref, gsize fiel
                                info->model_class->fields[field].name, info->model_class->fields[field].type->name);
 }
 
-/* Defaults for what the store did not have; equal values shared. */
+/* Defaults for what the store did not have. */
 static void
 complete_fields(Loader *loader, const DbClassInfo *info, const char *ref, Value **fields)
 {
@@ -75,14 +77,31 @@ load_deletion(gpointer data, int class_id, const char *ref, guint64 created, gui
 
 /* -- Links -------------------------------------------------------------------------------------------------------- */
 
-/* @target is gone, or was of a row that is not stored. */
+/* @target was of a row that is not stored, and the crash left no time to say so. */
 static gboolean
-drop_lost_ref(Loader *loader, DbSlot *slot, const DbRelation *relation, const char *target)
+drop_lost_ref(Loader *loader, DbSlot *slot, const DbRelation *relation, const char *target, guint64 generation)
 {
+    DbRow *row = slot->row;
+
     if (relation->on_delete != ON_DELETE_NULL || loader->db->store->is_read_only)
         return FALSE;
-    db_row_set_field(slot->row, relation->field,
-                     db_relation_without(loader->db->schema, relation, slot->row->fields[relation->field], target));
+    Value *old = row->fields[relation->field];
+    Value *new = db_relation_without(loader->db->schema, relation, old, target);
+    g_ptr_array_add(loader->kept, value_ref(old));
+    db_row_set_field(row, relation->field, new);
+    row->changed = generation;
+    slot->stored = generation;
+    StoreChange repair = {.kind = STORE_SET_FIELD,
+                          .class_id = relation->class_id,
+                          .ref = row->ref,
+                          .created = row->created,
+                          .changed = generation,
+                          .fields = row->fields,
+                          .field = relation->field,
+                          .old_value = old,
+                          .new_value = new};
+    g_ptr_array_add(loader->kept, value_ref(new));
+    g_array_append_val(loader->repairs, repair);
     return TRUE;
 }
 
@@ -100,9 +119,7 @@ link_relation(Loader *loader, DbSlot *slot, const DbRelation *relation, guint64 
             db_slot_link(target, relation, slot);
             if (relation->shape == DB_REF_SINGLE) /* one copy of each ref */
                 db_row_set_field(slot->row, relation->field, value_ref(db_row_ref_value(target->row)));
-        } else if (drop_lost_ref(loader, slot, relation, ref)) {
-            slot->row->changed = generation;
-        } else {
+        } else if (!drop_lost_ref(loader, slot, relation, ref, generation)) {
             log_warning("database: %s %s names a %s that does not exist, %s, in %s", slot->row->model_class->name,
                         slot->row->ref, model_classes[relation->target_class].name, ref,
                         slot->row->model_class->fields[relation->field].name);
@@ -166,6 +183,15 @@ refuse_damage(const Loader *loader, GError **error)
 }
 
 static gboolean
+store_repairs(Loader *loader, GError **error)
+{
+    Db *db = loader->db;
+    const StoreChange *repairs = (const StoreChange *)(gpointer)loader->repairs->data;
+
+    return loader->repairs->len == 0 || db->store->vtable->apply(db->store, db->generation, repairs, loader->repairs->len, error);
+}
+
+static gboolean
 load(Loader *loader, GError **error)
 {
     Db *db = loader->db;
@@ -188,16 +214,28 @@ load(Loader *loader, GError **error)
     if (db->store->is_read_only)
         return TRUE;
     db->reserved = db->generation + DB_RESERVE_AHEAD;
-    return db->store->vtable->reserve(db->store, db->reserved, error);
+    return store_repairs(loader, error) && db->store->vtable->reserve(db->store, db->reserved, error);
+}
+
+static void
+unref_value(gpointer value)
+{
+    value_unref(value);
 }
 
 gboolean
 db_load(Db *db, GError **error)
 {
-    Loader loader = {.db = db, .slots = g_ptr_array_new(), .damage = g_string_new(NULL)};
+    Loader loader = {.db = db,
+                     .slots = g_ptr_array_new(),
+                     .repairs = g_array_new(FALSE, FALSE, sizeof(StoreChange)),
+                     .kept = g_ptr_array_new_with_free_func(unref_value),
+                     .damage = g_string_new(NULL)};
     gboolean is_fine = load(&loader, error);
 
     g_ptr_array_unref(loader.slots);
+    g_array_unref(loader.repairs);
+    g_ptr_array_unref(loader.kept);
     g_string_free(loader.damage, TRUE);
     return is_fine;
 }

@@ -8,7 +8,8 @@
 typedef struct Settling {
     Db *db;
     guint64 generation;
-    GArray *changes; /* of StoreChange; everything they name stays where it is: no thread runs any more */
+    GArray *changes; /* of StoreChange; the rows they name stay where they are: no thread runs any more */
+    GPtrArray *kept; /* values that changes name */
 } Settling;
 
 static gboolean
@@ -45,6 +46,48 @@ settle_row(Settling *settling, const DbClassInfo *info, const DbSlot *slot)
     g_array_append_val(settling->changes, change);
 }
 
+/* Stored fields that name a row which will not be there. */
+static void
+settle_referrer(Settling *settling, const DbRelation *relation, DbSlot *source, const char *target)
+{
+    DbRow *row = source->row;
+
+    if (!relation->is_stored || row->is_volatile || relation->on_delete != ON_DELETE_NULL)
+        return;
+    Value *old = value_ref(row->fields[relation->field]);
+    Value *new = db_relation_without(settling->db->schema, relation, old, target);
+    g_ptr_array_add(settling->kept, old);
+    g_ptr_array_add(settling->kept, value_ref(new));
+    db_row_set_field(row, relation->field, new);
+    row->changed = source->stored = settling->generation;
+    StoreChange change = {.kind = STORE_SET_FIELD,
+                          .class_id = relation->class_id,
+                          .ref = row->ref,
+                          .created = row->created,
+                          .changed = settling->generation,
+                          .fields = row->fields,
+                          .field = relation->field,
+                          .old_value = old,
+                          .new_value = new};
+    g_array_append_val(settling->changes, change);
+}
+
+static void
+settle_referrers(Settling *settling, const DbTable *table)
+{
+    const DbRelation *relation;
+
+    for (const DbSlot *slot = table->created_first; slot != NULL; slot = slot->created_next) {
+        if (!slot->row->is_volatile)
+            continue;
+        for (guint i = 0; (relation = db_slot_relation(slot, i)) != NULL; i++) {
+            DbSlotIter iter = {.set = db_slot_referrers(slot, relation)};
+            for (DbSlot *source; (source = db_slot_iter_next(&iter)) != NULL;)
+                settle_referrer(settling, relation, source, slot->row->ref);
+        }
+    }
+}
+
 static void
 settle_deletions(Settling *settling, const DbTable *table)
 {
@@ -62,13 +105,23 @@ settle_deletions(Settling *settling, const DbTable *table)
     }
 }
 
+static void
+unref_value(gpointer value)
+{
+    value_unref(value);
+}
+
 guint64
 db_settle(Db *db)
 {
-    Settling settling = {db, db->generation + 1, g_array_new(FALSE, FALSE, sizeof(StoreChange))};
+    Settling settling = {db, db->generation + 1, g_array_new(FALSE, FALSE, sizeof(StoreChange)),
+                         g_ptr_array_new_with_free_func(unref_value)};
     g_autoptr(GArray) changes = settling.changes;
+    g_autoptr(GPtrArray) kept = settling.kept;
     g_autoptr(GError) error = NULL;
 
+    for (gsize i = 0; i < db->schema->n_classes; i++)
+        settle_referrers(&settling, db->tables[i]);
     for (gsize i = 0; i < db->schema->n_classes; i++) {
         DbTable *table = db->tables[i];
         if (!table->info->model_class->has_events)

@@ -147,12 +147,13 @@ key_of(const DbRow *row, int field)
     return key != NULL && value_kind(key) == VALUE_STRING ? key : NULL;
 }
 
-/* The key is the text in the row's own value: it is taken out before that version goes. */
+/* The key is the text in the row's own value: it is taken out before that version goes. Inside a batch the row that had the uuid
+ * may be changed or removed after the one that gets it. */
 static void
 index_uuid(DbTable *table, DbSlot *slot, Value *uuid)
 {
-    if (uuid != NULL && !g_hash_table_contains(table->by_uuid, value_get_string(uuid)))
-        g_hash_table_insert(table->by_uuid, (gpointer)value_get_string(uuid), slot);
+    if (uuid != NULL)
+        g_hash_table_replace(table->by_uuid, (gpointer)value_get_string(uuid), slot);
 }
 
 static void

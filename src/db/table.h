@@ -36,7 +36,7 @@ DbSlot *db_table_find_uuid(const DbTable *table, const char *uuid);
 /** db_table_find_name: NULL for none. */
 const DbSlotSet *db_table_find_name(const DbTable *table, const char *name_label);
 
-/** db_table_insert: takes over @row, whose ref is new here. A uuid that is taken already (a damaged store) keeps its first row. */
+/** db_table_insert: takes over @row, whose ref is new here. A uuid that another row has finds this one from now on. */
 DbSlot *db_table_insert(DbTable *table, DbRow *row, guint64 sequence);
 /** db_table_replace: takes over @row, the next version. Returns the old one: the caller's. */
 DbRow *db_table_replace(DbTable *table, DbSlot *slot, DbRow *row);
