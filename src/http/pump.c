@@ -116,8 +116,7 @@ copy(HttpStream *stream, int fd, GCancellable *cancellable)
             break;
         if (has_moved)
             continue;
-        /* TLS may want to write in order to read, and the other way round: so the events are of the calls. A
-         * hang-up is reported whatever the events; that of the connection ends everything. */
+        /* A hang-up is reported whatever the events; that of the connection ends everything. */
         short fd_events = out->read_events | in->write_events;
         struct pollfd items[] = {
             {.fd = stream->fd, .events = in->read_events | out->write_events},

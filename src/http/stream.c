@@ -18,52 +18,43 @@ fail_closed(short *ret_events, GError **error)
     return base_error_set(error, BASE_ERROR_IO, "the connection is closed");
 }
 
-/* What a negative result of GnuTLS means: sets *@ret_events, or @error, or neither for "try again at once".
- */
+/* What a negative result of GnuTLS means, to somebody who waits for @events: sets *@ret_events, or @error, or
+ * neither for "try again at once". The session's own record of what it waits for is shared by reader and
+ * writer, so useless here. */
 static void
-explain_tls(HttpStream *stream, int code, short *ret_events, GError **error)
+explain_tls(int code, short events, short *ret_events, GError **error)
 {
-    *ret_events = 0;
-    if (code == GNUTLS_E_AGAIN)
-        *ret_events = gnutls_record_get_direction(stream->session) == 1 ? POLLOUT : POLLIN;
-    else if (gnutls_error_is_fatal(code))
+    *ret_events = code == GNUTLS_E_AGAIN ? events : 0;
+    if (gnutls_error_is_fatal(code))
         base_error_set(error, BASE_ERROR_IO, "TLS: %s", gnutls_strerror(code));
 }
 
 static gssize
 read_tls(HttpStream *stream, void *buffer, gsize length, short *ret_events, GError **error)
 {
-    for (;;) {
-        g_autoptr(GError) reason = NULL;
-        gssize n = gnutls_record_recv(stream->session, buffer, length);
+    gssize n;
+    do {
+        n = gnutls_record_recv(stream->session, buffer, length);
         if (n >= 0)
             return n;
         if (n == GNUTLS_E_PREMATURE_TERMINATION) /* many clients close without TLS's farewell */
             return 0;
-        explain_tls(stream, n, ret_events, &reason);
-        if (reason != NULL)
-            g_propagate_error(error, g_steal_pointer(&reason));
-        else if (*ret_events == 0)
-            continue;
-        return -1;
-    }
+        explain_tls(n, POLLIN, ret_events, error);
+    } while (*ret_events == 0 && !gnutls_error_is_fatal(n));
+    return -1;
 }
 
 static gssize
 write_tls(HttpStream *stream, const void *data, gsize length, short *ret_events, GError **error)
 {
-    for (;;) {
-        g_autoptr(GError) reason = NULL;
-        gssize n = gnutls_record_send(stream->session, data, length);
+    gssize n;
+    do {
+        n = gnutls_record_send(stream->session, data, length);
         if (n >= 0)
             return n;
-        explain_tls(stream, n, ret_events, &reason);
-        if (reason != NULL)
-            g_propagate_error(error, g_steal_pointer(&reason));
-        else if (*ret_events == 0)
-            continue;
-        return -1;
-    }
+        explain_tls(n, POLLOUT, ret_events, error);
+    } while (*ret_events == 0 && !gnutls_error_is_fatal(n));
+    return -1;
 }
 
 static gsize

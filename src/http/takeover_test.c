@@ -132,10 +132,11 @@ handle_page(HttpRequest *request, gpointer data)
 }
 
 static const HttpRoute routes[] = {
-    {"CONNECT", "/echo", 0, handle_echo, NULL},   {"PUT", "/echo", 0, handle_echo, NULL},
-    {"POST", "/echo", 0, handle_echo, NULL},      {"GET", "/get_echo", 0, handle_echo, NULL},
-    {"PUT", "/upload", 0, handle_upload, NULL},   {"CONNECT", "/later", 0, handle_later, NULL},
-    {"PUT", "/refused", 0, handle_refused, NULL}, {"GET", "/", 0, handle_page, NULL},
+    {"CONNECT", "/echo", 0, handle_echo, NULL},    {"PUT", "/echo", 0, handle_echo, NULL},
+    {"POST", "/echo", 0, handle_echo, NULL},       {"GET", "/get_echo", 0, handle_echo, NULL},
+    {"PUT", "/upload", 0, handle_upload, NULL},    {"CONNECT", "/later", 0, handle_later, NULL},
+    {"PUT", "/refused", 0, handle_refused, NULL},  {"GET", "/", 0, handle_page, NULL},
+    {"GET", "/echo_by_get", 0, handle_echo, NULL}, {"GET", "/get_later", 0, handle_later, NULL},
     {"POST", "/", 100, handle_page, NULL},
 };
 
@@ -150,6 +151,8 @@ static const char *const openings[] = {
     "POST /echo HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
     "POST /echo HTTP/1.0\r\n\r\n",
     "GET /get_echo HTTP/1.1\r\n\r\n",
+    "GET /get_later HTTP/1.1\r\n\r\n",
+    "GET /echo_by_get HTTP/1.1\r\n\r\n",
     "CONNECT /later HTTP/1.1\r\n\r\n",
     "CONNECT /later HTTP/1.0\r\n\r\n",
 };
@@ -392,6 +395,50 @@ stopping_the_server_ends_streams(gconstpointer data)
     g_assert_error(error, BASE_ERROR, BASE_ERROR_IO);
 }
 
+static gpointer
+write_megabytes(gpointer data)
+{
+    g_autofree char *text = g_strnfill(4 * 1024 * 1024, 's');
+    g_assert_true(http_stream_write_all(data, text, strlen(text), NULL));
+    return NULL;
+}
+
+static gpointer
+read_megabytes(gpointer data)
+{
+    g_autofree char *text = g_malloc(4 * 1024 * 1024);
+    g_assert_true(http_stream_read_all(data, text, 4 * 1024 * 1024, 0, NULL));
+    for (gsize i = 0; i < 4 * 1024 * 1024; i++)
+        g_assert_cmpint(text[i], ==, 'c');
+    return NULL;
+}
+
+static gpointer
+say_megabytes(gpointer data)
+{
+    g_autofree char *text = g_strnfill(4 * 1024 * 1024, 'c');
+    kit_client_send(data, text, strlen(text));
+    return NULL;
+}
+
+static void
+both_directions_are_independent(gconstpointer data)
+{
+    g_autoptr(KitServer) kit = kit_server_new(give_routes, 1);
+    g_autoptr(KitClient) client = kit_client_new(kit, GPOINTER_TO_INT(data));
+    kit_client_say(client, "CONNECT / HTTP/1.1\r\n\r\n");
+    g_autoptr(HttpStream) stream = g_async_queue_pop(taken);
+    GThread *movers[] = {
+        g_thread_new("write", write_megabytes, stream),
+        g_thread_new("read", read_megabytes, stream),
+        g_thread_new("say", say_megabytes, client),
+    };
+    g_autofree char *expected = g_strnfill(4 * 1024 * 1024, 's');
+    kit_client_expect(client, expected);
+    for (gsize i = 0; i < G_N_ELEMENTS(movers); i++)
+        g_thread_join(movers[i]);
+}
+
 typedef struct PumpJob {
     HttpStream *stream;
     int fd;
@@ -498,6 +545,7 @@ main(int argc, char **argv)
     add_for_all_kinds("reading-ends-in-time", reading_ends_in_time);
     add_for_all_kinds("shutdown-wakes-a-reader", shutdown_wakes_a_reader);
     add_for_all_kinds("stopping-the-server-ends-streams", stopping_the_server_ends_streams);
+    add_for_all_kinds("both-directions-are-independent", both_directions_are_independent);
     add_for_all_kinds("a-pump-copies-both-ways", a_pump_copies_both_ways);
     add_for_all_kinds("a-pump-ends-with-its-peer-or-by-cancelling",
                       a_pump_ends_with_its_peer_or_by_cancelling);
