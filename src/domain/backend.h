@@ -72,7 +72,7 @@ typedef struct DomainBackendClass {
 /* First member of every back end's own struct. */
 struct DomainBackend {
     const DomainBackendClass *class;
-    DomainGuestNotify notify; /* set by the service before anything else is called */
+    DomainGuestNotify notify; /* set by the service before anything else is called; NULL once it has ended */
     gpointer notify_data;
 };
 

@@ -73,6 +73,13 @@ domain_clock_wall_us(DomainClock *clock)
     return clock->context != NULL ? base_now_us() : manual_now(clock);
 }
 
+gboolean
+domain_clock_has_timers(DomainClock *clock)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&clock->lock);
+    return clock->timers != NULL;
+}
+
 static void
 timer_unref(gpointer data)
 {

@@ -25,6 +25,9 @@ gint64 domain_clock_wall_us(DomainClock *clock);
 /** domain_clock_advance: moves a manual clock and fires what has become due, in order. */
 void domain_clock_advance(DomainClock *clock, gint64 delta_us);
 
+/** domain_clock_has_timers: whether anything waits for a manual clock to move. */
+gboolean domain_clock_has_timers(DomainClock *clock);
+
 /**
  * domain_clock_call_after:
  * @destroy: (nullable): called on @data once, after @function or when cancelled

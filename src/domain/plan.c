@@ -169,8 +169,10 @@ undo(DomainOperation *operation)
     for (gsize i = operation->step + 1; i-- > 0;) {
         const DomainStep *step = &operation->plan->steps[i];
         g_autoptr(GError) error = NULL;
-        if (step->undo != NULL && !step->undo(operation, &error))
-            log_error("%s: undo of %s: %s", operation->plan->name, step->name, error->message);
+        if (step->undo == NULL || step->undo(operation, &error))
+            continue;
+        log_error("%s: undo of %s: %s", operation->plan->name, step->name, error->message);
+        return; /* what is still at work must keep what the steps before gave it */
     }
 }
 

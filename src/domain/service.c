@@ -355,7 +355,9 @@ domain_service_free(DomainService *service)
     g_thread_pool_free(service->writers, FALSE, TRUE);
     g_thread_pool_free(service->workers, FALSE, TRUE);
 
+    /* The guests' events stop with their machines. */
     g_hash_table_unref(service->machines);
+    service->backend->notify = NULL;
     domain_tasks_free(service->tasks);
     domain_updates_free(service->updates);
     domain_store_free(service->store);

@@ -75,6 +75,17 @@ create(DomainOperation *operation, GError **error)
                                                           domain_operation_cancellable(operation), error));
 }
 
+/* A storage service that is down must not keep a domain half made: what is still attached is in the log, and
+ * attaching it again succeeds. */
+static gboolean
+undo_attach_disks(DomainOperation *operation, GError **error)
+{
+    g_autoptr(GError) reason = NULL;
+    if (!domain_disks_detach(operation, &reason))
+        log_warning("a disk is still attached: %s", reason->message);
+    return TRUE;
+}
+
 /* The domain is no more: its files go, and what others see is Halted. */
 static gboolean
 drop(DomainOperation *operation, GError **error)
@@ -85,10 +96,17 @@ drop(DomainOperation *operation, GError **error)
            domain_machine_publish(machine, NULL);
 }
 
+/* Whatever has come of the domain: a journal's last line may be older than what was done after it. */
 static gboolean
 undo_create(DomainOperation *operation, GError **error)
 {
-    return operation->machine->guest == NULL || drop(operation, error);
+    DomainGuest *guest = operation->machine->guest;
+    if (guest == NULL)
+        return TRUE;
+    if (!backend_of(operation)->class->stop(backend_of(operation), guest, error))
+        return FALSE;
+    undo_attach_disks(operation, NULL);
+    return drop(operation, error);
 }
 
 static DomainStepResult
@@ -106,12 +124,6 @@ static DomainStepResult
 attach_disks(DomainOperation *operation, GError **error)
 {
     return result_of(domain_disks_attach(operation, error));
-}
-
-static gboolean
-undo_attach_disks(DomainOperation *operation, GError **error)
-{
-    return domain_disks_detach(operation, error);
 }
 
 static gboolean
@@ -287,15 +299,6 @@ static const struct AdoptRow {
     [DOMAIN_GUEST_STATUS_CRASHED] = {DOMAIN_POWER_STATE_PAUSED, DOMAIN_GUEST_CRASHED},
 };
 
-static DomainStepResult
-clean_up_dead(DomainOperation *operation, GError **error)
-{
-    g_autoptr(GError) reason = NULL;
-    if (!domain_disks_detach(operation, &reason))
-        log_warning("a disk of a domain that has ended is still attached: %s", reason->message);
-    return result_of(drop(operation, error));
-}
-
 /* Takes up what an earlier service left. A guest whose process is gone is cleaned up and stays Halted: nobody
  * knows how it ended, and after a power failure everything would start at once. */
 static DomainStepResult
@@ -312,7 +315,7 @@ adopt(DomainOperation *operation, GError **error)
 
     machine->guest->run->power_state = adopt_rows[status].power_state;
     if (status == DOMAIN_GUEST_STATUS_DEAD)
-        return clean_up_dead(operation, error);
+        return result_of(undo_attach_disks(operation, NULL) && drop(operation, error));
     if (!domain_machine_publish(machine, error))
         return DOMAIN_STEP_FAILED;
     if (adopt_rows[status].ended != DOMAIN_GUEST_EVENT_NONE)
