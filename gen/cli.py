@@ -140,10 +140,13 @@ class Loader:
             rows = self.tables["classes"].get(row["fields_of"], {}).get("fields", {})
             if not rows:
                 self.complain(block, f"fields_of: no class '{row['fields_of']}' with fields")
+        said = len(self.complaints)
         for field_name, field_row in rows.items():
             field = self.load_field(f"{block}.fields.{field_name}", model_class, field_name, field_row)
             if field is not None:
                 cls.fields.append(field)
+        if "fields_of" in row:
+            del self.complaints[said:]  # said already, of the class that has them
         names = {field.name for field in cls.fields}
         for column in row.get("columns", []):
             if column not in rows:
@@ -258,15 +261,9 @@ class Loader:
                 if known is None:
                     continue  # of a newer enum the model lacks
                 if member not in known:
-                    if name not in self.model.newer_enums and not self.is_newer_member(name):
-                        self.complain(f"spellings.{name}", f"the enum has no member '{member}'")
-                    continue
+                    self.complain(f"spellings.{name}", f"the enum has no member '{member}'")
                 self.spellings.append((name, member, text))
         self.spellings.sort()
-
-    def is_newer_member(self, name):
-        """Spellings may name members that only newer models have: those of vdi_type grew over time."""
-        return name in ("vdi_type", "storage_operations")
 
     # -- commands
 

@@ -49,26 +49,26 @@ test_every_path_follows_the_model(void)
 }
 
 static void
+check_setter(int message_id, gsize n_params, int class_id)
+{
+    if (message_id < 0)
+        return;
+    const ModelMessage *message = &model_messages[message_id];
+    g_assert_cmpuint(message->n_params, ==, n_params);
+    g_assert_cmpint(message->params[0].type->class_id, ==, class_id);
+}
+
+static void
 test_every_setter_takes_the_object_first(void)
 {
     for (gsize i = 0; i < cli_n_classes; i++) {
         for (gsize j = 0; j < cli_classes[i].n_fields; j++) {
             const CliField *field = &cli_classes[i].fields[j];
-            const struct {
-                int message;
-                gsize n_params;
-            } roles[] = {{field->setter, 2},
-                         {field->adder, field->kind == CLI_KIND_MAP ? 3 : 2},
-                         {field->remover, 2},
-                         {field->put, 3},
-                         {field->whole, 2}};
-            for (gsize k = 0; k < G_N_ELEMENTS(roles); k++) {
-                if (roles[k].message < 0)
-                    continue;
-                const ModelMessage *message = &model_messages[roles[k].message];
-                g_assert_cmpuint(message->n_params, ==, roles[k].n_params);
-                g_assert_cmpint(message->params[0].type->class_id, ==, cli_classes[i].class_id);
-            }
+            check_setter(field->setter, 2, cli_classes[i].class_id);
+            check_setter(field->adder, field->kind == CLI_KIND_MAP ? 3 : 2, cli_classes[i].class_id);
+            check_setter(field->remover, 2, cli_classes[i].class_id);
+            check_setter(field->put, 3, cli_classes[i].class_id);
+            check_setter(field->whole, 2, cli_classes[i].class_id);
         }
     }
 }

@@ -439,7 +439,7 @@ test_help_lists(void)
 static void
 test_lists_are_linear(void)
 {
-    enum { N_VMS = 3000 };
+    enum { N_VMS = 1000 };
     g_autoptr(TestCli) cli = make_world();
     g_autoptr(GError) error = NULL;
     g_autoptr(DbTxn) txn = db_txn_new(cli->db, NULL);

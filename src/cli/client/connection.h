@@ -13,7 +13,9 @@ typedef struct XeEndpoint {
     gboolean is_tls;
 } XeEndpoint;
 
+/** xe_endpoint_new_unix: copies its arguments, as the next one does. */
 XeEndpoint *xe_endpoint_new_unix(const char *socket_path);
+/** xe_endpoint_new_tcp: @host is a name or an address. */
 XeEndpoint *xe_endpoint_new_tcp(const char *host, guint16 port, gboolean is_tls);
 void xe_endpoint_free(XeEndpoint *endpoint);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(XeEndpoint, xe_endpoint_free)

@@ -11,10 +11,10 @@ static const struct UrlCase {
     const char *url, *endpoint, *path; /* endpoint NULL: refused */
 } url_cases[] = {
     {"/export?ref=x",                "/sock",                          "/export?ref=x"},
-    {"https://h2/import?a=b%20c",    "h2 port 443",                    "/import?a=b%20c"},
+    {"https://two.example/import?a=b%20c",    "two.example port 443",                    "/import?a=b%20c"},
     {"https://10.0.0.2:8443/x",      "10.0.0.2 port 8443",             "/x"},
-    {"http://h3",                    "h3 port 80 (not encrypted)",     "/"},
-    {"ftp://h/x",                    NULL,                             NULL},
+    {"http://three.example",                    "three.example port 80 (not encrypted)",     "/"},
+    {"ftp://one.example/x",                    NULL,                             NULL},
     {"export",                       NULL,                             NULL},
     {"/a b",                         NULL,                             NULL},
     {"/a\r\nX: y",                   NULL,                             NULL},
@@ -63,12 +63,12 @@ test_head_leaves_the_body(void)
 static void
 test_head_has_location(void)
 {
-    g_autoptr(GString) text = g_string_new("HTTP/1.1 302 Found\nlocation:  https://h/x \n\n");
+    g_autoptr(GString) text = g_string_new("HTTP/1.1 302 Found\nlocation:  https://one.example/x \n\n");
     CliTransport transport = {.read = read_text, .data = text};
     g_auto(XeReply) reply = {0};
     g_assert_true(xe_http_read_head(&transport, &reply, NULL));
     g_assert_cmpint(reply.status, ==, 302);
-    g_assert_cmpstr(reply.location, ==, "https://h/x");
+    g_assert_cmpstr(reply.location, ==, "https://one.example/x");
 }
 
 static void
