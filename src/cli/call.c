@@ -110,7 +110,7 @@ cli_check_role(CliCall *call, ModelRole least, const char *what, GError **error)
 {
     if (call->session->is_local_superuser || call->session->role <= least)
         return TRUE;
-    const char *params[] = {what, "No permission in user session", NULL};
+    const char *params[] = {what, "the roles of this session do not allow it", NULL};
     return api_error_set(error, "RBAC_PERMISSION_DENIED", params);
 }
 

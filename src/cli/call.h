@@ -102,5 +102,5 @@ gboolean cli_receive(CliCall *call, CliFrame *ret_frame, GError **error);
 /** cli_load_file: (transfer full): the content of a file of the user. CLI_ERROR_FAILED when there is none, or
  * it is over 32 MiB. */
 char *cli_load_file(CliCall *call, const char *name, GError **error);
-/** cli_confirm: asks for a yes. CLI_ERROR_SAID when the answer is another. */
+/** cli_confirm: asks for a yes. CLI_ERROR_DECLINED when the answer is another. */
 gboolean cli_confirm(CliCall *call, GError **error);

@@ -105,5 +105,5 @@ cli_confirm(CliCall *call, GError **error)
     if (g_ascii_strcasecmp(g_strstrip(answer->str), "yes") == 0)
         return TRUE;
     cli_print_always(call, "Aborted (you typed: '%s')", answer->str);
-    return cli_error_said(error);
+    return cli_error_declined(error);
 }

@@ -40,6 +40,13 @@ cli_error_said(GError **error)
 }
 
 gboolean
+cli_error_declined(GError **error)
+{
+    g_set_error_literal(error, CLI_ERROR, CLI_ERROR_DECLINED, "declined by the user");
+    return FALSE;
+}
+
+gboolean
 cli_error_gone(GError **error)
 {
     if (error == NULL || *error == NULL)

@@ -62,7 +62,11 @@ export_vm(CliCall *call, DbRow *vm, gpointer data, GError **error)
         cli_transfer(call, CLI_TAG_HTTP_GET, cli_get(call, "filename"), path->str, "Export of VM", error);
     if (result == NULL)
         return FALSE;
-    cli_print_error(call, "Export succeeded\n");
+    /* With the export itself on standard output nothing else may go there. */
+    if (*cli_get(call, "filename") == '\0')
+        cli_print_error(call, "Export succeeded\n");
+    else
+        cli_print_text(call, "Export succeeded");
     return TRUE;
 }
 

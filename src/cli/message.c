@@ -8,6 +8,7 @@
 #include "cli/host_report.h"
 #include "cli/print.h"
 #include "cli/select.h"
+#include "cli/task.h"
 #include "cli/text.h"
 #include "model/api_error.h"
 #include "model/classes.h"
@@ -319,7 +320,9 @@ run_one(CliCall *call, DbRow *selected, gpointer data, GError **error)
     if (params == NULL)
         return FALSE;
 
-    g_autoptr(Value) result = cli_invoke_array(call, model->name, params, &problem);
+    gboolean shows_progress = cli_get(call, "progress") != NULL && model->has_async;
+    g_autoptr(Value) result = shows_progress ? cli_task_invoke(call, model, params, &problem)
+                                             : cli_invoke_array(call, model->name, params, &problem);
     if (result == NULL) {
         if ((call->row->flags & CLI_FLAG_REPORTS_HOSTS) != 0 && problem->domain == API_ERROR &&
             api_error_is(problem, "NO_HOSTS_AVAILABLE"))

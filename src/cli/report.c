@@ -104,6 +104,7 @@ cli_report(CliCall *call, const GError *error)
         report_usage(call, error->message);
         break;
     case CLI_ERROR_SAID:
+    case CLI_ERROR_DECLINED:
     case CLI_ERROR_GONE:
         break;
     }

@@ -108,7 +108,8 @@ serve_body(CliServer *server, CliCall *call, const char *body, gsize length)
     g_autoptr(GError) error = NULL;
     g_autoptr(CliArguments) arguments = cli_arguments_parse(body, length, &error);
     call->arguments = arguments;
-    if (arguments != NULL && run_command(server, call, &error)) {
+    gboolean is_done = arguments != NULL && run_command(server, call, &error);
+    if (is_done || g_error_matches(error, CLI_ERROR, CLI_ERROR_DECLINED)) {
         cli_print_end(call);
         send_exit(call, 0);
         return 0;

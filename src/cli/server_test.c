@@ -336,7 +336,7 @@ static void
 test_uninstall_asks(void)
 {
     uninstall("vm-uninstall vm=data", "Yes", 0, TRUE);
-    uninstall("vm-uninstall vm=data", "no", 1, FALSE);
+    uninstall("vm-uninstall vm=data", "no", 0, FALSE);
     uninstall("vm-uninstall vm=data --force", NULL, 0, TRUE);
 }
 
@@ -412,6 +412,18 @@ test_failed_task(void)
 }
 
 static void
+test_progress(void)
+{
+    g_autoptr(TestCli) cli = make_world();
+    test_cli_answer(cli, MSG_VM_START, NULL, NULL);
+    g_auto(TestRun) run = test_cli_run(cli, "vm-start uuid=" DATA " --progress", NULL);
+    g_assert_cmpint(run.status, ==, 0);
+    g_assert_cmpstr(run.output, ==, "");
+    g_assert_true(g_str_has_suffix(run.errors,
+                                   "\r100% ############################################################\n"));
+}
+
+static void
 test_wait_for_what_is(void)
 {
     g_autoptr(TestCli) cli = make_world();
@@ -483,6 +495,7 @@ main(int argc, char **argv)
     g_test_add_func("/cli/server/failed-transfer-is-said", test_failed_transfer);
     g_test_add_func("/cli/server/import-prints-what-it-made", test_import);
     g_test_add_func("/cli/server/failed-task-of-a-transfer-is-said", test_failed_task);
+    g_test_add_func("/cli/server/progress-is-shown-up-to-the-end", test_progress);
     g_test_add_func("/cli/server/wait-for-what-is-already-so-ends", test_wait_for_what_is);
     g_test_add_func("/cli/server/help-lists-commands", test_help_lists);
     g_test_add_func("/cli/server/list-of-thousands-has-one-record-each", test_lists_are_linear);

@@ -4,86 +4,7 @@
 
 #include <string.h>
 
-#include "model/api_error.h"
-#include "model/classes.h"
-#include "value/xmlrpc.h"
-
-#define WAIT_SECONDS       5.0 /* how often a wait looks whether the server ends */
-#define LAST_WORDS_SECONDS 1.0 /* for the handler to say what was wrong, after the client gave up */
-
-static gboolean
-is_pending(const DbRow *task)
-{
-    const char *status = db_row_string(task, TASK_STATUS);
-    return strcmp(status, "pending") == 0 || strcmp(status, "cancelling") == 0;
-}
-
-/* Waits for a change of the task since *@token, which moves on. */
-static gboolean
-wait_for_change(CliCall *call, const char *task, char **token, double seconds, GError **error)
-{
-    g_autofree char *class_name = g_strdup_printf("task/%s", task);
-    const char *classes[] = {class_name, NULL};
-    g_autoptr(Value) answer = cli_invoke(call, "event.from", error, value_array_of_strings(classes),
-                                         value_string(*token), value_float(seconds), NULL);
-    if (answer == NULL)
-        return FALSE;
-    if (value_kind(answer) == VALUE_MAP) {
-        g_free(*token);
-        *token = g_strdup(value_map_get_string(answer, "token", ""));
-    }
-    return TRUE;
-}
-
-/* (transfer full): the task when it has ended, or as it is once after @last_words_only. */
-static DbRow *
-wait_for_task(CliCall *call, const char *ref, gboolean last_words_only, GError **error)
-{
-    g_autofree char *token = g_strdup("");
-    gboolean is_last = FALSE;
-    for (;;) {
-        g_autoptr(DbRow) task = db_require(call->db, CLASS_TASK, ref, error);
-        if (task == NULL)
-            return NULL;
-        if (!is_pending(task) || is_last)
-            return g_steal_pointer(&task);
-        if (g_cancellable_is_cancelled(call->cancellable)) {
-            cli_error_failed(error, "The server is ending");
-            return NULL;
-        }
-        /* The first answer only says what there is; from then on each is a change, or the time. */
-        is_last = last_words_only && *token != '\0';
-        if (!wait_for_change(call, ref, &token, last_words_only ? LAST_WORDS_SECONDS : WAIT_SECONDS, error))
-            return NULL;
-    }
-}
-
-static gboolean
-report_task(CliCall *call, const DbRow *task, GError **error)
-{
-    g_autoptr(Value) info = db_row_get(call->db, task, TASK_ERROR_INFO);
-    if (value_size(info) == 0) {
-        const char *params[] = {task->ref, NULL};
-        return api_error_set(error, "TASK_CANCELLED", params);
-    }
-    g_autoptr(GPtrArray) params = g_ptr_array_new();
-    for (gsize i = 1; i < value_size(info); i++)
-        g_ptr_array_add(params, (gpointer)value_get_string(value_array_get(info, i)));
-    g_ptr_array_add(params, NULL);
-    return api_error_set(error, value_get_string(value_array_get(info, 0)),
-                         (const char *const *)params->pdata);
-}
-
-static Value *
-task_result(CliCall *call, const DbRow *task, GError **error)
-{
-    if (strcmp(db_row_string(task, TASK_STATUS), "success") != 0) {
-        report_task(call, task, error);
-        return NULL;
-    }
-    const char *text = db_row_string(task, TASK_RESULT);
-    return *text == '\0' ? value_nil() : xmlrpc_read_value(text, strlen(text), error);
-}
+#include "cli/task.h"
 
 /* The client's word on its part. */
 static gboolean
@@ -112,14 +33,15 @@ transfer_as_task(CliCall *call, CliTag tag, const char *file, const char *path, 
     if (!await_client(call, &is_done, error))
         return NULL;
 
-    g_autoptr(DbRow) task = wait_for_task(call, task_ref, !is_done, error);
+    g_autoptr(DbRow) task =
+        cli_task_wait(call, task_ref, is_done ? CLI_TASK_END : CLI_TASK_LAST_WORDS, error);
     if (task == NULL)
         return NULL;
-    if (is_pending(task)) {
+    if (cli_task_is_pending(task)) {
         cli_error_failed(error, "The client could not transfer the file");
         return NULL;
     }
-    Value *result = task_result(call, task, error);
+    Value *result = cli_task_result(call, task, error);
     if (result != NULL && !is_done) {
         g_clear_pointer(&result, value_unref);
         cli_error_failed(error, "The client could not transfer the whole file");
