@@ -13,6 +13,7 @@ typedef enum CliTaskWait {
 /** cli_task_wait: (transfer full): the task's row as it is then. Errors: HANDLE_INVALID when it is gone. */
 DbRow *cli_task_wait(CliCall *call, const char *ref, CliTaskWait wait, GError **error);
 
+/** cli_task_is_pending: or cancelling: it has not ended. */
 gboolean cli_task_is_pending(const DbRow *task);
 
 /** cli_task_result: (transfer full): of a task that has ended: nil when there is none. Errors: the task's. */

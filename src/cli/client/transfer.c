@@ -166,7 +166,7 @@ xe_transfer_load(XeClient *client, const char *path, GError **error)
 static gboolean
 download(XeClient *client, const char *url, int fd, GError **error)
 {
-    g_autoptr(Heartbeat) heartbeat = heartbeat_start(client);
+    g_autoptr(Heartbeat) heartbeat G_GNUC_UNUSED = heartbeat_start(client);
     g_autoptr(XeConnection) connection = xe_http_open("GET", url, -1, client->endpoint, error);
     return connection != NULL && copy_to_fd(xe_connection_transport(connection), fd, error);
 }
@@ -204,7 +204,7 @@ xe_transfer_put(XeClient *client, const char *path, const char *url, GError **er
             return base_error_errno(error, errno, "read '%s'", path);
         length = S_ISREG(status.st_mode) ? status.st_size : -1;
     }
-    g_autoptr(Heartbeat) heartbeat = heartbeat_start(client);
+    g_autoptr(Heartbeat) heartbeat G_GNUC_UNUSED = heartbeat_start(client);
     g_autoptr(XeConnection) connection = xe_http_open("PUT", url, length, client->endpoint, error);
     return connection != NULL &&
            copy_from_fd(*path != '\0' ? file : client->input, xe_connection_transport(connection), error);
@@ -242,8 +242,8 @@ xe_transfer_connect(XeClient *client, const char *url, GError **error)
     if (connection == NULL)
         return FALSE;
 
-    g_autoptr(Heartbeat) heartbeat = heartbeat_start(client);
-    g_autoptr(XeRawMode) raw = xe_raw_mode_enter(client->input);
+    g_autoptr(Heartbeat) heartbeat G_GNUC_UNUSED = heartbeat_start(client);
+    g_autoptr(XeRawMode) raw G_GNUC_UNUSED = xe_raw_mode_enter(client->input);
     gboolean is_over = FALSE;
     while (!is_over) {
         if (!pass_console(client, connection, &is_over, error))
