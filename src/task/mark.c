@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether a message may run now, by the model's from_states and conflicts, and the marks it leaves on its objects meanwhile.
+/* Whether a message may run now, by the model's from_states and conflicts, and the marks it leaves on its
+ * objects meanwhile.
  *
- * Check and mark are one step of the database's writer, so of two messages that exclude each other exactly one gets through. */
+ * Check and mark are one step of the database's writer, so of two messages that exclude each other exactly
+ * one gets through. */
 #include "task/internal.h"
 
 #include "model/classes.h"
@@ -9,7 +11,8 @@
 #include "model/errors.h"
 #include <string.h>
 
-/* ---- Rules ---------------------------------------------------------------------------------------------------- */
+/* ---- Rules
+ * ---------------------------------------------------------------------------------------------------- */
 
 static gboolean
 has_name(const char *const *names, const char *name)
@@ -91,7 +94,8 @@ check_free(const DbRow *row, const char *const *conflicts, const char *own_task,
     return api_error_other_operation_in_progress(error, row->model_class->name, row->ref);
 }
 
-/* ---- allowed_operations ---------------------------------------------------------------------------------------- */
+/* ---- allowed_operations
+ * ---------------------------------------------------------------------------------------- */
 
 /* Per class: its operations with the engines of the messages that begin them. */
 static GPtrArray **operation_engines; /* by class: of OperationEngine */
@@ -137,10 +141,24 @@ contains(const Value *names, const char *name)
     return FALSE;
 }
 
+/* Source: protocol notes 3: cancel, as long as there is something to cancel. Every message can be cancelled
+ * where it waits. */
+static Value *
+allowed_on_task(const DbRow *row)
+{
+    static const char *const cancel[] = {"cancel", NULL};
+    static const char *const none[] = {NULL};
+    gboolean is_pending =
+        g_str_equal(db_row_string(row, TASK_STATUS), task_status_type_name(TASK_STATUS_TYPE_PENDING));
+    return value_array_of_strings(is_pending ? cancel : none);
+}
+
 Value *
 task_allowed_operations(const DbRow *row)
 {
     init_operation_engines();
+    if (model_class_id(row->model_class) == CLASS_TASK)
+        return allowed_on_task(row);
     if (row->model_class->operations == NULL)
         return value_array_empty();
     GPtrArray *engines = operation_engines[model_class_id(row->model_class)];
@@ -148,13 +166,15 @@ task_allowed_operations(const DbRow *row)
     for (guint i = 0; engines != NULL && i < engines->len; i++) {
         const OperationEngine *entry = g_ptr_array_index(engines, i);
         gboolean is_free = current_operation(row, entry->engine->conflicts, NULL) == NULL;
-        if (is_free && check_state(row, entry->engine, entry->operation, NULL) && !contains(allowed, entry->operation))
+        if (is_free && check_state(row, entry->engine, entry->operation, NULL) &&
+            !contains(allowed, entry->operation))
             value_array_add(allowed, value_string(entry->operation));
     }
     return allowed;
 }
 
-/* ---- Marks ------------------------------------------------------------------------------------------------------ */
+/* ---- Marks
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void
 add_mark(GArray *marks, int class_id, const char *ref, const char *operation)
@@ -178,7 +198,8 @@ collect(Task *task, const ModelMessage *message, const ModelMark *mark, Value *c
         add_mark(task->marks, mark->class_id, ref, mark->operation);
         return TRUE;
     }
-    g_autoptr(DbRow) row = db_require(task->tasks->db, message->params[mark->param].type->class_id, ref, error);
+    g_autoptr(DbRow) row =
+        db_require(task->tasks->db, message->params[mark->param].type->class_id, ref, error);
     if (row == NULL)
         return FALSE;
     g_autoptr(Value) related = db_row_get(task->tasks->db, row, mark->relation);
@@ -223,7 +244,8 @@ mark_step(DbTxn *txn, gpointer data, GError **error)
             return FALSE;
         int field = row->model_class->current_operations_field;
         if (field >= 0)
-            db_txn_map_put(txn, mark->class_id, mark->ref, field, step->task->ref, value_string(mark->operation));
+            db_txn_map_put(txn, mark->class_id, mark->ref, field, step->task->ref,
+                           value_string(mark->operation));
     }
     return TRUE;
 }

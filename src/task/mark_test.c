@@ -181,6 +181,50 @@ test_durable_task_ends(Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_destroyed_while_pending_goes_at_its_end(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    Task *task = begin(fixture, TRUE);
+    g_autoptr(DbTxn) txn = db_txn_new(fixture->db, NULL);
+    db_txn_map_put(txn, CLASS_TASK, task_ref(task), TASK_CURRENT_OPERATIONS, task_ref(task),
+                   value_string("destroy"));
+    g_assert_true(db_txn_commit(txn, NULL, &error));
+    g_assert_cmpuint(db_count(fixture->db, CLASS_TASK), ==, 1);
+    task_end(task, NULL, NULL);
+    g_assert_cmpuint(db_count(fixture->db, CLASS_TASK), ==, 0);
+}
+
+static void
+test_pending_task_may_be_cancelled(Fixture *fixture, gconstpointer data)
+{
+    Task *task = begin(fixture, TRUE);
+    g_autofree char *ref = g_strdup(task_ref(task));
+    g_autoptr(DbRow) pending = db_get(fixture->db, CLASS_TASK, ref);
+    g_autoptr(Value) while_pending = db_row_get(fixture->db, pending, TASK_ALLOWED_OPERATIONS);
+    g_assert_true(contains(while_pending, "cancel"));
+    task_end(task, NULL, NULL);
+    g_autoptr(DbRow) ended = db_get(fixture->db, CLASS_TASK, ref);
+    g_autoptr(Value) afterwards = db_row_get(fixture->db, ended, TASK_ALLOWED_OPERATIONS);
+    g_assert_cmpuint(value_size(afterwards), ==, 0);
+}
+
+static void
+test_client_ends_its_own(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DbTxn) txn = db_txn_new(fixture->db, NULL);
+    g_autofree char *ref = g_strdup(db_txn_insert(txn, CLASS_TASK, NULL));
+    g_assert_true(db_txn_commit(txn, NULL, &error));
+    g_assert_true(tasks_set_status(fixture->tasks, NULL, ref, TASK_STATUS_TYPE_SUCCESS, &error));
+    g_autoptr(DbRow) row = db_get(fixture->db, CLASS_TASK, ref);
+    g_assert_cmpstr(db_row_string(row, TASK_FINISHED), !=, "19700101T00:00:00Z");
+    g_assert_cmpfloat(db_row_float(row, TASK_PROGRESS), ==, 1.0);
+    g_assert_false(
+        tasks_set_status(fixture->tasks, NULL, "OpaqueRef:none", TASK_STATUS_TYPE_SUCCESS, &error));
+    g_assert_true(api_error_is(error, "HANDLE_INVALID"));
+}
+
+static void
 test_result_is_xml(Fixture *fixture, gconstpointer data)
 {
     Task *task = begin(fixture, TRUE);
@@ -198,11 +242,22 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     model_init();
     g_test_add("/task/mark/states-decide-what-may-begin", Fixture, NULL, set_up, test_states, tear_down);
-    g_test_add("/task/mark/shows-while-running-and-goes-at-the-end", Fixture, NULL, set_up, test_mark_shows_and_goes, tear_down);
-    g_test_add("/task/mark/a-second-operation-is-refused", Fixture, NULL, set_up, test_second_is_refused, tear_down);
-    g_test_add("/task/mark/templates-and-blocked-operations-are-refused", Fixture, NULL, set_up, test_templates_and_blocks, tear_down);
-    g_test_add("/task/mark/allowed-operations-follow-the-state", Fixture, NULL, set_up, test_allowed_operations_follow, tear_down);
-    g_test_add("/task/task/a-failed-durable-task-keeps-its-error", Fixture, NULL, set_up, test_durable_task_ends, tear_down);
+    g_test_add("/task/mark/shows-while-running-and-goes-at-the-end", Fixture, NULL, set_up,
+               test_mark_shows_and_goes, tear_down);
+    g_test_add("/task/mark/a-second-operation-is-refused", Fixture, NULL, set_up, test_second_is_refused,
+               tear_down);
+    g_test_add("/task/mark/templates-and-blocked-operations-are-refused", Fixture, NULL, set_up,
+               test_templates_and_blocks, tear_down);
+    g_test_add("/task/mark/allowed-operations-follow-the-state", Fixture, NULL, set_up,
+               test_allowed_operations_follow, tear_down);
+    g_test_add("/task/task/a-failed-durable-task-keeps-its-error", Fixture, NULL, set_up,
+               test_durable_task_ends, tear_down);
     g_test_add("/task/task/the-result-is-kept-as-xml", Fixture, NULL, set_up, test_result_is_xml, tear_down);
+    g_test_add("/task/task/one-destroyed-while-pending-goes-at-its-end", Fixture, NULL, set_up,
+               test_destroyed_while_pending_goes_at_its_end, tear_down);
+    g_test_add("/task/task/a-pending-one-may-be-cancelled", Fixture, NULL, set_up,
+               test_pending_task_may_be_cancelled, tear_down);
+    g_test_add("/task/task/a-client-ends-its-own", Fixture, NULL, set_up, test_client_ends_its_own,
+               tear_down);
     return g_test_run();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A task's life: its row, progress, cancellation and end. What it marks on objects is in mark.c.
  *
- *   pending ──► success | failure | cancelled      (cancelled: it failed after somebody had asked it to stop) */
+ *   pending ──► success | failure | cancelled      (cancelled: it failed after somebody had asked it to stop)
+ */
 #include "task/internal.h"
 
 #include "base/error.h"
@@ -97,7 +98,8 @@ write_row(DbTxn *txn, const Task *task, const TaskSpec *spec)
     const char *ref = spec->is_durable ? db_txn_insert(txn, CLASS_TASK, task->ref)
                                        : db_txn_insert_volatile(txn, CLASS_TASK, task->ref);
     db_txn_set_string(txn, CLASS_TASK, ref, TASK_NAME_LABEL, spec->label);
-    db_txn_set_string(txn, CLASS_TASK, ref, TASK_NAME_DESCRIPTION, spec->description ? spec->description : "");
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_NAME_DESCRIPTION,
+                      spec->description ? spec->description : "");
     db_txn_set(txn, CLASS_TASK, ref, TASK_CREATED, value_datetime(base_now_us() / G_USEC_PER_SEC));
     db_txn_set_string(txn, CLASS_TASK, ref, TASK_STATUS, task_status_type_name(TASK_STATUS_TYPE_PENDING));
     db_txn_set_string(txn, CLASS_TASK, ref, TASK_TYPE, "<none/>");
@@ -173,20 +175,47 @@ write_result(DbTxn *txn, const Task *task, Value *result)
     db_txn_set_string(txn, CLASS_TASK, task->ref, TASK_RESULT, text->str);
 }
 
-/* Status goes last in the transaction, and readers see all of it at once: whoever sees an end sees its result. */
+static gboolean
+is_end(TaskStatusType status)
+{
+    return status != TASK_STATUS_TYPE_PENDING && status != TASK_STATUS_TYPE_CANCELLING;
+}
+
+static void
+write_status(DbTxn *txn, const char *ref, TaskStatusType status)
+{
+    if (is_end(status)) {
+        db_txn_set(txn, CLASS_TASK, ref, TASK_FINISHED, value_datetime(base_now_us() / G_USEC_PER_SEC));
+        db_txn_set(txn, CLASS_TASK, ref, TASK_PROGRESS, value_float(1.0));
+    }
+    db_txn_set_string(txn, CLASS_TASK, ref, TASK_STATUS, task_status_type_name(status));
+}
+
+/* Somebody destroyed it while it was pending. Source: protocol notes 3 */
+static gboolean
+goes_at_its_end(const DbRow *row)
+{
+    const Value *operations = row->fields[TASK_CURRENT_OPERATIONS];
+    const char *destroy = task_allowed_operations_name(TASK_ALLOWED_OPERATIONS_DESTROY);
+    for (gsize i = 0; i < value_size(operations); i++)
+        if (g_str_equal(value_get_string(value_map_value(operations, i)), destroy))
+            return TRUE;
+    return FALSE;
+}
+
+/* Status goes last in the transaction, and readers see all of it at once: whoever sees an end sees its
+ * result. */
 static void
 write_end(DbTxn *txn, const Task *task, Value *result, const GError *error)
 {
-    TaskStatusType status = error == NULL                                 ? TASK_STATUS_TYPE_SUCCESS
+    TaskStatusType status = error == NULL                           ? TASK_STATUS_TYPE_SUCCESS
                             : api_error_is(error, "TASK_CANCELLED") ? TASK_STATUS_TYPE_CANCELLED
-                                                                          : TASK_STATUS_TYPE_FAILURE;
+                                                                    : TASK_STATUS_TYPE_FAILURE;
     if (error == NULL)
         write_result(txn, task, result);
     else
         db_txn_set(txn, CLASS_TASK, task->ref, TASK_ERROR_INFO, error_info(error));
-    db_txn_set(txn, CLASS_TASK, task->ref, TASK_FINISHED, value_datetime(base_now_us() / G_USEC_PER_SEC));
-    db_txn_set(txn, CLASS_TASK, task->ref, TASK_PROGRESS, value_float(1.0));
-    db_txn_set_string(txn, CLASS_TASK, task->ref, TASK_STATUS, task_status_type_name(status));
+    write_status(txn, task->ref, status);
 }
 
 typedef struct EndStep {
@@ -203,7 +232,7 @@ end_step(DbTxn *txn, gpointer data, GError **error)
     g_autoptr(DbRow) row = db_txn_read(txn, CLASS_TASK, step->task->ref);
     if (row == NULL)
         return TRUE;
-    if (step->task->is_durable)
+    if (step->task->is_durable && !goes_at_its_end(row))
         write_end(txn, step->task, step->result, step->error);
     else
         db_txn_delete(txn, CLASS_TASK, step->task->ref);
@@ -228,6 +257,34 @@ task_end(Task *task, Value *result, const GError *error)
     g_hash_table_remove(tasks->by_ref, task->ref);
     g_mutex_unlock(&tasks->lock);
     task_unref(task);
+}
+
+typedef struct StatusStep {
+    const char *ref;
+    TaskStatusType status;
+} StatusStep;
+
+static gboolean
+status_step(DbTxn *txn, gpointer data, GError **error)
+{
+    const StatusStep *step = data;
+    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_TASK, step->ref);
+    if (row == NULL)
+        return api_error_handle_invalid(error, "task", step->ref);
+    if (is_end(step->status) && goes_at_its_end(row))
+        db_txn_delete(txn, CLASS_TASK, step->ref);
+    else
+        write_status(txn, step->ref, step->status);
+    return TRUE;
+}
+
+gboolean
+tasks_set_status(Tasks *tasks, const DbActor *actor, const char *ref, TaskStatusType status, GError **error)
+{
+    StatusStep step = {ref, status};
+    g_autoptr(DbTxn) txn = db_txn_new(tasks->db, actor);
+    db_txn_step(txn, status_step, &step, NULL);
+    return db_txn_commit(txn, NULL, error);
 }
 
 gboolean
@@ -283,11 +340,12 @@ tasks_recover(Tasks *tasks, GError **error)
     api_error_internal_error(&reason, "the server was restarted before the task ended");
     for (guint i = 0; i < rows->len; i++) {
         DbRow *row = g_ptr_array_index(rows, i);
-        const char *status = db_row_string(row, TASK_STATUS);
-        if (!g_str_equal(status, "pending") && !g_str_equal(status, "cancelling"))
-            continue;
+        int status = type_enum_index(&enum_task_status_type, db_row_string(row, TASK_STATUS));
         Task task = {.ref = (char *)row->ref};
-        write_end(txn, &task, NULL, reason);
+        if (is_end((TaskStatusType)status))
+            db_txn_set(txn, CLASS_TASK, row->ref, TASK_PROGRESS, value_float(1.0)); /* not stored */
+        else
+            write_end(txn, &task, NULL, reason);
     }
     return db_txn_commit(txn, NULL, error);
 }

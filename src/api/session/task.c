@@ -67,7 +67,7 @@ set_field(ApiCall *call, TaskRef task, int field, Value *value, GError **error)
 gboolean
 api_task__set_status(ApiCall *call, const TaskSetStatusArgs *args, GError **error)
 {
-    return set_field(call, args->self, TASK_STATUS, value_string(task_status_type_name(args->value)), error);
+    return tasks_set_status(call->services->tasks, &call->actor, args->self.id, args->value, error);
 }
 
 gboolean
