@@ -48,15 +48,18 @@ run_handler(RpcJob *job, Task *task, Value **ret_value, GError **error)
         .cancellable = task_cancellable(task),
         .actor = {.task = task_ref(task), .user = job->session != NULL ? job->session->user_name : NULL},
     };
-    return task_mark(task, job->message, job->params, error) &&
-           job->rpc->handlers[model_message_id(job->message)](&call, job->params, ret_value, error);
+    RpcHandler handler = job->rpc->handlers[model_message_id(job->message)];
+    if (!task_mark(task, job->message, job->params, error))
+        return FALSE;
+    return handler != NULL ? handler(&call, job->params, ret_value, error)
+                           : regular_run(job, &call.actor, ret_value, error);
 }
 
 void
 custom_run(RpcJob *job)
 {
     g_autoptr(GError) error = NULL;
-    if (job->rpc->handlers[model_message_id(job->message)] == NULL) {
+    if (job->rpc->handlers[model_message_id(job->message)] == NULL && !regular_can_run(job)) {
         api_error_not_implemented(&error, job->message->name);
         job_fail(job, error);
         return;

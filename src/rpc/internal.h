@@ -72,6 +72,10 @@ gboolean regular_can_answer(const RpcJob *job);
 gboolean regular_is_long(const RpcJob *job);
 /** regular_answer: answers a regular message; takes over @job. */
 void regular_answer(RpcJob *job);
+/** regular_can_run: whether regular_run() can do it: a regular message that writes. */
+gboolean regular_can_run(const RpcJob *job);
+/** regular_run: as a handler would: the work of Async.X.create and destroy where X has no functions of its own. Blocks. */
+gboolean regular_run(RpcJob *job, const DbActor *actor, Value **ret_value, GError **error);
 
 /** custom_run: runs the handler as a task and answers; takes over @job. Blocks. */
 void custom_run(RpcJob *job);

@@ -186,12 +186,24 @@ static const struct RegularKind {
     [MESSAGE_DESTROY] = {NULL, write_destroy},
 };
 
-gboolean
-regular_can_answer(const RpcJob *job)
+static gboolean
+is_regular(const RpcJob *job)
 {
     const struct RegularKind *kind = &kinds[job->message->kind];
     gboolean has_handler = job->rpc->handlers[model_message_id(job->message)] != NULL;
     return !has_handler && !job->message->is_handled && (kind->read != NULL || kind->write != NULL);
+}
+
+gboolean
+regular_can_answer(const RpcJob *job)
+{
+    return !job->is_async && is_regular(job);
+}
+
+gboolean
+regular_can_run(const RpcJob *job)
+{
+    return is_regular(job) && kinds[job->message->kind].write != NULL;
 }
 
 gboolean
@@ -284,6 +296,17 @@ answer_write(RpcJob *job)
     PendingWrite *write = g_new(PendingWrite, 1);
     *write = (PendingWrite){job, result};
     db_txn_commit_async(g_steal_pointer(&txn), write_done, write);
+}
+
+gboolean
+regular_run(RpcJob *job, const DbActor *actor, Value **ret_value, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(job->rpc->db, actor);
+    g_autoptr(Value) result = NULL;
+    if (!kinds[job->message->kind].write(job, txn, &result, error) || !db_txn_commit(txn, NULL, error))
+        return FALSE;
+    *ret_value = g_steal_pointer(&result);
+    return TRUE;
 }
 
 void
