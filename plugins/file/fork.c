@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Snapshots and clones by external overlays.
  *
- *     D ──────────►  D   N         D's file becomes the hidden base B, D and N are empty overlays on it.
- *                     \ /
- *                      B           If D holds nothing of its own, N is made beside D on what D reads from,
- * and D stays: so a chain grows only when something was written.
+ *     D  ──────►  D   N      D's file becomes the hidden base B; D and N are empty overlays on it.
+ *                  \ /
+ *                   B
+ *
+ * If D holds nothing of its own, N is made beside D on what D reads from, and D stays: so a chain grows only
+ * when something was written.
  *
  * The order of the steps is what makes it safe: until the rename in step 5, D's name is D's file; from then
- * on B's is, and D reads from it. Whatever is left by a crash is listed in repair.c. */
+ * on B's is, and D reads from it. What is left by a crash is listed in repair.c. */
 #include "file/fork.h"
 
 #include <errno.h>
@@ -90,6 +92,15 @@ remove_sidecar(const FileStore *store, const char *uuid)
     unlink_in(store, name);
 }
 
+/* N is taken back; D is whole, as an overlay or as it was. */
+static void
+remove_new(const Fork *fork, const char *new_uuid)
+{
+    unlink_in(fork->store, fork->new_name);
+    unlink_in(fork->store, fork->new_temporary);
+    remove_sidecar(fork->store, new_uuid);
+}
+
 /* ---- D holds nothing of its own ---- */
 
 /* The format of the base that an overlay names: its suffix says so. */
@@ -126,12 +137,12 @@ fork_empty(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GEr
 
     gboolean is_written = prepare_meta(store, new_uuid, new_meta, error);
     gboolean is_made = image_job_finish(job, is_written ? error : NULL);
-    if (is_written && is_made && file_store_rename(store, fork->new_temporary, fork->new_name, error))
-        return TRUE;
-    unlink_in(store, fork->new_name);
-    unlink_in(store, fork->new_temporary);
-    remove_sidecar(store, new_uuid);
-    return FALSE;
+    gboolean is_done = is_written && is_made &&
+                       file_store_rename(store, fork->new_temporary, fork->new_name, error) &&
+                       base_dir_sync(store->path, error);
+    if (!is_done)
+        remove_new(fork, new_uuid);
+    return is_done;
 }
 
 /* ---- D becomes a base ---- */
@@ -173,7 +184,8 @@ undo_base(const Fork *fork, const char *new_uuid)
     remove_sidecar(fork->store, new_uuid);
 }
 
-/* Steps 5 to 7: D's name gets its overlay, N appears, and D's old name goes if it was a raw file's. */
+/* Steps 5 to 8: D's name gets its overlay, D's old name goes if it was a raw file's, N appears. From the
+ * rename on there is no way back: D reads from B, whether or not the disk has taken note of it. */
 static gboolean
 put_overlays(const Fork *fork, const char *new_uuid, GError **error)
 {
@@ -183,15 +195,14 @@ put_overlays(const Fork *fork, const char *new_uuid, GError **error)
         undo_base(fork, new_uuid);
         return FALSE;
     }
-    if (fork->source.format != IMAGE_FORMAT_QCOW2)
+    gboolean is_done = base_dir_sync(store->path, error);
+    if (is_done && fork->source.format != IMAGE_FORMAT_QCOW2)
         unlink_in(store, fork->source_name);
-    if (file_store_rename(store, fork->new_temporary, fork->new_name, error))
-        return TRUE;
-    /* D is whole, as an overlay. */
-    unlink_in(store, fork->new_name);
-    unlink_in(store, fork->new_temporary);
-    remove_sidecar(store, new_uuid);
-    return FALSE;
+    is_done = is_done && file_store_rename(store, fork->new_temporary, fork->new_name, error) &&
+              base_dir_sync(store->path, error);
+    if (!is_done)
+        remove_new(fork, new_uuid);
+    return is_done;
 }
 
 static gboolean

@@ -194,7 +194,7 @@ file_store_rename(const FileStore *store, const char *from, const char *to, GErr
     g_autofree char *target = g_build_filename(store->path, to, NULL);
     if (rename(source, target) < 0)
         return base_error_errno(error, errno, "rename '%s' to '%s'", source, to);
-    return base_dir_sync(store->path, error);
+    return TRUE;
 }
 
 Value *

@@ -67,8 +67,8 @@ gboolean file_store_meta(const FileStore *store, const char *uuid, FileMeta *ret
  * DRIVER_ERROR_VDI_MISSING. */
 gboolean file_store_visible(const FileStore *store, const char *uuid, FileMeta *ret_meta, GError **error);
 
-/** file_store_rename: from one name in the folder to another, on disk when it returns. Errors: BASE_ERROR_IO.
- */
+/** file_store_rename: from one name in the folder to another. Not durable until base_dir_sync(). Errors:
+ * BASE_ERROR_IO. */
 gboolean file_store_rename(const FileStore *store, const char *from, const char *to, GError **error);
 
 /** file_store_vdi_value: what calls answer about the disk. (transfer full) */

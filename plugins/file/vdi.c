@@ -23,8 +23,9 @@ is_true(const char *text)
 static void
 replace_text(char **text, const char *with)
 {
+    char *copy = g_strdup(with); /* first: @with may be the old text */
     g_free(*text);
-    *text = g_strdup(with);
+    *text = copy;
 }
 
 /* What is there of the disk @uuid, as a result. */
@@ -74,13 +75,16 @@ create_disk(const FileStore *store, const char *uuid, guint64 size_bytes, const 
     g_autofree char *name = file_store_image_name(uuid, IMAGE_FORMAT_QCOW2);
     g_autofree char *temporary_name = g_strconcat(name, ".new", NULL);
     g_autofree char *temporary = g_build_filename(store->path, temporary_name, NULL);
+    g_autofree char *path = g_build_filename(store->path, name, NULL);
     g_autofree char *sidecar = file_store_path(store, uuid, "json");
 
     ImageJob *job = image_create(store->path, temporary_name, size_bytes);
     gboolean is_written = file_meta_prepare(sidecar, meta, error);
     gboolean is_made = image_job_finish(job, is_written ? error : NULL);
-    if (is_written && is_made && file_store_rename(store, temporary_name, name, error))
+    if (is_written && is_made && file_store_rename(store, temporary_name, name, error) &&
+        base_dir_sync(store->path, error))
         return TRUE;
+    unlink(path);
     unlink(temporary);
     unlink(sidecar);
     return FALSE;
