@@ -153,8 +153,9 @@ class DiskTest(StorageTest):
                               xenstore_data={"c": "d"}, sharable=True)
         record = self.api("VDI.get_record", vdi)
         wanted = {"name_label": "one", "name_description": "first", "SR": self.sr, "virtual_size": 8 * MIB, "type": "user",
-                  "sharable": True, "read_only": False, "other_config": {"a": "b"}, "tags": ["t"], "xenstore_data": {"c": "d"},
-                  "managed": True, "missing": False, "is_a_snapshot": False, "snapshot_of": NULL, "snapshots": [], "VBDs": [], "crash_dumps": [],
+                  "sharable": True, "read_only": False, "other_config": {"a": "b"}, "tags": ["t"],
+                  "xenstore_data": {"c": "d"}, "managed": True, "missing": False, "is_a_snapshot": False, "snapshot_of": NULL,
+                  "snapshots": [], "VBDs": [], "crash_dumps": [],
                   "current_operations": {}, "on_boot": "persist", "storage_lock": False, "allow_caching": False}
         self.assertEqual({key: record[key] for key in wanted}, wanted)
         self.assertEqual(self.api("SR.get_VDIs", self.sr), [vdi])
