@@ -185,3 +185,11 @@ domain_disks_detach(DomainOperation *operation, GError **error)
     g_propagate_error(error, g_steal_pointer(&first));
     return FALSE;
 }
+
+void
+domain_disks_give_up(DomainOperation *operation)
+{
+    DomainStoreRun *run = operation->machine->guest == NULL ? NULL : operation->machine->guest->run;
+    for (gsize i = 0; run != NULL && i < run->disks.n; i++)
+        run->disks.items[i].is_attached = run->disks.items[i].is_activated = FALSE;
+}

@@ -19,6 +19,9 @@ gboolean domain_disks_attach(DomainOperation *operation, GError **error);
  */
 gboolean domain_disks_detach(DomainOperation *operation, GError **error);
 
+/** domain_disks_give_up: what could not be detached is not tried again. */
+void domain_disks_give_up(DomainOperation *operation);
+
 /** domain_device_of: the part of a device id after the VM's: "xvda" of "demo.xvda"; NULL if the id is not of
  * @vm. */
 const char *domain_device_of(const char *id, const char *vm);

@@ -82,7 +82,8 @@ undo_attach_disks(DomainOperation *operation, GError **error)
 {
     g_autoptr(GError) reason = NULL;
     if (!domain_disks_detach(operation, &reason))
-        log_warning("a disk is still attached: %s", reason->message);
+        log_warning("given up on: %s", reason->message);
+    domain_disks_give_up(operation);
     return TRUE;
 }
 
