@@ -142,7 +142,7 @@ test_raw_is_its_length(void)
 {
     g_auto(ImageInfo) info = {0};
     g_autofree char *path = path_of("r.raw");
-    g_assert_true(g_file_set_contents(path, "QFI\xfb not looked at", 20, NULL));
+    g_assert_true(g_file_set_contents(path, "QFI\xfb not looked at", -1, NULL));
     read_image("r.raw", IMAGE_FORMAT_RAW, &info);
     g_assert_cmpuint(info.virtual_size, ==, 512);
     g_assert_true(info.has_data);

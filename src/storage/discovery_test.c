@@ -32,11 +32,13 @@ test_finds_by_name_and_mode(void)
 {
     TestPlugins plugins;
     test_plugins_init(&plugins);
-    g_autofree char *one = test_plugins_write(&plugins, "NFSSR", "nil");
-    g_autofree char *two = test_plugins_write(&plugins, "DummySR", "nil");
-    g_autofree char *three = test_plugins_write(&plugins, "OtherSR.py", "nil");
-    g_autofree char *four = test_plugins_write(&plugins, "SR", "nil");
-    g_autofree char *five = test_plugins_write_raw(&plugins, "PlainSR", "no program", 0600);
+    test_plugins_write(&plugins, "NFSSR", "nil");
+    g_autofree char *one = test_plugins_path(&plugins, "NFSSR");
+    test_plugins_write(&plugins, "DummySR", "nil");
+    test_plugins_write(&plugins, "OtherSR.py", "nil");
+    g_autofree char *three = test_plugins_path(&plugins, "OtherSR.py");
+    test_plugins_write(&plugins, "SR", "nil");
+    test_plugins_write_raw(&plugins, "PlainSR", "no program", 0600);
     g_autofree char *folder = g_build_filename(plugins.plugin_directory, "FolderSR", NULL);
     g_autofree char *link = g_build_filename(plugins.plugin_directory, "LinkedSR", NULL);
     g_assert_cmpint(g_mkdir(folder, 0700), ==, 0);
@@ -55,7 +57,7 @@ test_reads_the_description(void)
 {
     TestPlugins plugins;
     test_plugins_init(&plugins);
-    g_autofree char *path = test_plugins_write(&plugins, "FakeSR", "nil");
+    test_plugins_write(&plugins, "FakeSR", "nil");
     g_autoptr(Storage) storage = test_plugins_storage(&plugins);
     g_autoptr(StoragePlugin) plugin = storage_find_plugin(storage, "fake");
 
@@ -78,13 +80,12 @@ test_broken_ones_are_left_out(void)
 {
     TestPlugins plugins;
     test_plugins_init(&plugins);
-    g_autofree char *good = test_plugins_write(&plugins, "GoodSR", "nil");
-    g_autofree char *fails = test_plugins_write_raw(&plugins, "FailsSR", "#!/bin/sh\nexit 1\n", 0700);
-    g_autofree char *garbage = test_plugins_write_raw(&plugins, "GarbageSR", "#!/bin/sh\necho x\n", 0700);
-    g_autofree char *hangs =
-        test_plugins_write_raw(&plugins, "HangsSR", "#!/bin/sh\nexec sleep 1000\n", 0700);
-    g_autofree char *no_interpreter = test_plugins_write_raw(&plugins, "NoneSR", "#!/nonexistent\n", 0700);
-    g_autofree char *no_struct = test_plugins_write_raw(
+    test_plugins_write(&plugins, "GoodSR", "nil");
+    test_plugins_write_raw(&plugins, "FailsSR", "#!/bin/sh\nexit 1\n", 0700);
+    test_plugins_write_raw(&plugins, "GarbageSR", "#!/bin/sh\necho x\n", 0700);
+    test_plugins_write_raw(&plugins, "HangsSR", "#!/bin/sh\nexec sleep 1000\n", 0700);
+    test_plugins_write_raw(&plugins, "NoneSR", "#!/nonexistent\n", 0700);
+    test_plugins_write_raw(
         &plugins, "NilSR",
         "#!/bin/sh\necho "
         "'<methodResponse><params><param><value><nil/></value></param></params></methodResponse>'\n",
@@ -112,13 +113,14 @@ test_rescan_follows_changes(void)
 {
     TestPlugins plugins;
     test_plugins_init(&plugins);
-    g_autofree char *one = test_plugins_write(&plugins, "OneSR", "nil");
+    test_plugins_write(&plugins, "OneSR", "nil");
+    g_autofree char *one = test_plugins_path(&plugins, "OneSR");
     g_autoptr(Storage) storage = test_plugins_storage(&plugins);
     g_autoptr(StoragePlugin) kept = storage_find_plugin(storage, "one");
     assert_types(storage, "one ");
 
     g_unlink(one);
-    g_autofree char *two = test_plugins_write(&plugins, "TwoSR", "nil");
+    test_plugins_write(&plugins, "TwoSR", "nil");
     storage_rescan_plugins(storage);
     assert_types(storage, "two ");
     g_assert_cmpstr(kept->type, ==, "one");
@@ -131,9 +133,10 @@ test_first_directory_wins(void)
     TestPlugins mine, theirs;
     test_plugins_init(&mine);
     test_plugins_init(&theirs);
-    g_autofree char *first = test_plugins_write(&mine, "FakeSR", "nil");
-    g_autofree char *second = test_plugins_write(&theirs, "FakeSR", "nil");
-    g_autofree char *other = test_plugins_write(&theirs, "OtherSR", "nil");
+    test_plugins_write(&mine, "FakeSR", "nil");
+    g_autofree char *first = test_plugins_path(&mine, "FakeSR");
+    test_plugins_write(&theirs, "FakeSR", "nil");
+    test_plugins_write(&theirs, "OtherSR", "nil");
 
     const char *directories[] = {"/nonexistent", mine.plugin_directory, theirs.plugin_directory, NULL};
     g_autoptr(Storage) storage = storage_new(directories, mine.state_directory, NULL);

@@ -141,7 +141,8 @@ run_script(const char *body, guint timeout_ms, GCancellable *cancellable, GError
 {
     TestPlugins plugins;
     test_plugins_init(&plugins);
-    g_autofree char *path = test_plugins_write(&plugins, "BadSR", body);
+    test_plugins_write(&plugins, "BadSR", body);
+    g_autofree char *path = test_plugins_path(&plugins, "BadSR");
 
     StorageCall call = test_call("bad");
     call.cancellable = cancellable;

@@ -29,7 +29,7 @@ static void
 set_up(Fixture *fixture, gconstpointer data)
 {
     test_plugins_init(&fixture->plugins);
-    g_autofree char *path = test_plugins_write(&fixture->plugins, "FakeSR", BODY);
+    test_plugins_write(&fixture->plugins, "FakeSR", BODY);
     fixture->storage = test_plugins_storage(&fixture->plugins);
     fixture->call = test_call("fake");
 }

@@ -77,19 +77,24 @@ test_plugins_clear(TestPlugins *plugins)
 }
 
 char *
-test_plugins_write_raw(const TestPlugins *plugins, const char *name, const char *text, int mode)
+test_plugins_path(const TestPlugins *plugins, const char *name)
 {
-    char *path = g_build_filename(plugins->plugin_directory, name, NULL);
-    g_assert_true(g_file_set_contents(path, text, -1, NULL));
-    g_assert_cmpint(g_chmod(path, mode), ==, 0);
-    return path;
+    return g_build_filename(plugins->plugin_directory, name, NULL);
 }
 
-char *
+void
+test_plugins_write_raw(const TestPlugins *plugins, const char *name, const char *text, int mode)
+{
+    g_autofree char *path = test_plugins_path(plugins, name);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    g_assert_cmpint(g_chmod(path, mode), ==, 0);
+}
+
+void
 test_plugins_write(const TestPlugins *plugins, const char *name, const char *body)
 {
     g_autofree char *text = g_strconcat(script_head, body, "\n", NULL);
-    return test_plugins_write_raw(plugins, name, text, 0700);
+    test_plugins_write_raw(plugins, name, text, 0700);
 }
 
 char *

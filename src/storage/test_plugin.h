@@ -26,10 +26,13 @@ void test_plugins_clear(TestPlugins *plugins);
  *
  * The script notes each call's name in <root>/calls and answers sr_get_driver_info by itself.
  */
-char *test_plugins_write(const TestPlugins *plugins, const char *name, const char *body);
+void test_plugins_write(const TestPlugins *plugins, const char *name, const char *body);
 
 /** test_plugins_write_raw: a script of exactly these lines, or a file that is not executable. */
-char *test_plugins_write_raw(const TestPlugins *plugins, const char *name, const char *text, int mode);
+void test_plugins_write_raw(const TestPlugins *plugins, const char *name, const char *text, int mode);
+
+/** test_plugins_path: of a plugin. */
+char *test_plugins_path(const TestPlugins *plugins, const char *name);
 
 /** test_plugins_calls: names of the calls since the last time, each followed by a space; without
  * sr_get_driver_info. */

@@ -22,7 +22,7 @@ static void
 set_up(Fixture *fixture, gconstpointer data)
 {
     test_plugins_init(&fixture->plugins);
-    g_autofree char *path = test_plugins_write(&fixture->plugins, "FakeSR", BODY);
+    test_plugins_write(&fixture->plugins, "FakeSR", BODY);
     fixture->storage = test_plugins_storage(&fixture->plugins);
     fixture->call = test_call("fake");
 }
@@ -172,6 +172,7 @@ test_sharable_disk_takes_writers(Fixture *fixture, gconstpointer data)
         g_autoptr(StorageAttachment) attachment =
             storage_vdi_attach(fixture->storage, &fixture->call, i == 0 ? "a" : "b", i == 1, TRUE, &error);
         g_assert_no_error(error);
+        g_assert_nonnull(attachment);
     }
     /* The second one writes: the plugin must hear of it. */
     assert_calls(fixture, "vdi_attach vdi_attach ");
@@ -206,7 +207,7 @@ test_capability_less_plugin_is_not_activated(Fixture *fixture, gconstpointer dat
     g_assert_true(g_file_get_contents(path, &script, NULL, NULL));
     g_autoptr(GString) text = g_string_new(script);
     g_string_replace(text, "<value>VDI_ACTIVATE</value><value>VDI_DEACTIVATE</value>", "", 0);
-    g_autofree char *written = test_plugins_write_raw(&fixture->plugins, "FakeSR", text->str, 0700);
+    test_plugins_write_raw(&fixture->plugins, "FakeSR", text->str, 0700);
     storage_rescan_plugins(fixture->storage);
 
     attach(fixture, "a", TRUE);
