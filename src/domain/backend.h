@@ -13,13 +13,17 @@
 typedef struct DomainBackend DomainBackend;
 
 /* One VM that has a domain. */
-typedef struct DomainGuest {
+typedef struct DomainGuest DomainGuest;
+struct DomainGuest {
     const char *id;
     const DomainStoreConfig *config; /* in force for this domain */
     DomainStoreRun *run;             /* the back end fills in machine, accel, pid, pid_start, and nics */
     const char *run_dir;
     gpointer data; /* the back end's own; freed by release */
-} DomainGuest;
+    gboolean (*save)(DomainGuest *guest,
+                     GError **error); /* writes run down now: for what must not be forgotten in a crash */
+    gpointer owner;                   /* of save */
+};
 
 /* How a guest left, or what it told us. */
 typedef enum DomainGuestEvent {

@@ -200,6 +200,13 @@ domain_machine_publish(DomainMachine *machine, GError **error)
     return is_saved;
 }
 
+static gboolean
+save_guest(DomainGuest *guest, GError **error)
+{
+    DomainMachine *machine = guest->owner;
+    return domain_store_save_run(machine->service->store, machine->id, guest->run, error);
+}
+
 void
 domain_machine_take_guest(DomainMachine *machine, DomainStoreRun *run)
 {
@@ -210,6 +217,8 @@ domain_machine_take_guest(DomainMachine *machine, DomainStoreRun *run)
     machine->guest->config = &machine->guest_config->data;
     machine->guest->run_dir = machine->run_dir;
     machine->guest->run = run;
+    machine->guest->save = save_guest;
+    machine->guest->owner = machine;
 }
 
 void

@@ -53,6 +53,7 @@ test_run_files(Fixture *fixture, gconstpointer data)
     g_assert_true(domain_store_load_journal(fixture->store, "vm", &journal, &error));
     g_assert_cmpstr(journal->step, ==, "create"); /* outlives what its plan clears */
     domain_store_journal_clear(journal);
+    g_clear_pointer(&journal, g_free);
     g_assert_true(domain_store_save_journal(fixture->store, "vm", NULL, FALSE, &error));
     g_assert_true(domain_store_load_journal(fixture->store, "vm", &journal, &error));
     g_assert_null(journal);

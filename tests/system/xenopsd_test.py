@@ -312,7 +312,7 @@ class XenopsdTest(unittest.TestCase):
                 state = self.state()
                 self.assertIn(state["power_state"], ("Halted", "Running"))
                 self.operate("Vm.destroy")
-                self.assertEqual(self.qemus(), [])
+                wait_until(lambda: self.qemus() == [], "the end of the QEMU nobody knew of", 5)
 
     def qemus(self):
         """Command lines of QEMUs of this test."""

@@ -311,7 +311,7 @@ qemu_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
     g_free(guest->run->accel);
     guest->run->accel = g_strdup(qemu->accel);
 
-    if (!prepare(&launch, guest, error) || !spawn(qemu, guest, &launch, error))
+    if (!prepare(&launch, guest, error) || !spawn(qemu, guest, &launch, error) || !guest->save(guest, error))
         return FALSE;
     /* Our copies of the listening ends go first: if QEMU dies, the connection must break. */
     gboolean is_connected = connect_qmp(guest, error);
