@@ -57,7 +57,7 @@ domain_clock_free(DomainClock *clock)
 static gint64
 manual_now(DomainClock *clock)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&clock->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&clock->lock);
     return clock->now_us;
 }
 
@@ -76,7 +76,7 @@ domain_clock_wall_us(DomainClock *clock)
 gboolean
 domain_clock_has_timers(DomainClock *clock)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&clock->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&clock->lock);
     return clock->timers != NULL;
 }
 
@@ -129,7 +129,7 @@ static void
 add_manual(DomainTimer *timer, gint64 delay_us)
 {
     DomainClock *clock = timer->clock;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&clock->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&clock->lock);
     timer->due_us = clock->now_us + MAX(delay_us, 0);
     GList *after = clock->timers;
     while (after != NULL && compare_due(after->data, timer) <= 0)
@@ -158,7 +158,7 @@ domain_clock_call_after(DomainClock *clock, gint64 delay_us, void (*function)(gp
 static gboolean
 take_manual(DomainTimer *timer)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&timer->clock->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&timer->clock->lock);
     GList *link = g_list_find(timer->clock->timers, timer);
     timer->clock->timers = g_list_delete_link(timer->clock->timers, link);
     return link != NULL;
@@ -180,7 +180,7 @@ domain_timer_cancel(DomainTimer *timer)
 static DomainTimer *
 next_due(DomainClock *clock, gint64 until_us)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&clock->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&clock->lock);
     GList *first = clock->timers;
     if (first == NULL || ((DomainTimer *)first->data)->due_us > until_us) {
         clock->now_us = until_us;

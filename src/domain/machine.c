@@ -145,21 +145,21 @@ domain_machine_unref(DomainMachine *machine)
 DomainView *
 domain_machine_view(DomainMachine *machine)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     return domain_view_ref(machine->view);
 }
 
 DomainConfig *
 domain_machine_config(DomainMachine *machine)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     return domain_config_ref(machine->config);
 }
 
 DomainGuestEvent
 domain_machine_ended(DomainMachine *machine)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     return machine->ended;
 }
 
@@ -231,7 +231,7 @@ domain_machine_drop_guest(DomainMachine *machine)
     g_free(machine->guest->run);
     g_clear_pointer(&machine->guest, g_free);
     g_clear_pointer(&machine->guest_config, domain_config_unref);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     machine->ended = DOMAIN_GUEST_EVENT_NONE;
 }
 
@@ -286,7 +286,7 @@ domain_machine_push(DomainMachine *machine, DomainOperation *operation, GError *
 void
 domain_machine_wake(DomainMachine *machine)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     wake_locked(machine);
 }
 
@@ -361,7 +361,7 @@ void
 domain_machine_event(DomainMachine *machine, gint64 domid, DomainGuestEvent event, gint64 number)
 {
     static const DomainOperationArgs no_args = {.timeout_s = -1};
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     const DomainInt64List *domids = &machine->view->state.domids;
     if (machine->is_removed || domids->n == 0 || domids->items[0] != domid)
         return;
@@ -388,7 +388,7 @@ domain_machine_event(DomainMachine *machine, gint64 domid, DomainGuestEvent even
 static DomainOperation *
 next_operation(DomainMachine *machine)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     machine->is_woken = FALSE;
     DomainOperation *head = g_queue_peek_head(&machine->operations);
     gboolean must_clean_up = machine->ended != DOMAIN_GUEST_EVENT_NONE && machine->guest != NULL &&
@@ -408,7 +408,7 @@ next_operation(DomainMachine *machine)
 static gboolean
 park(DomainMachine *machine)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     machine->is_parked = !machine->is_woken;
     return machine->is_parked;
 }

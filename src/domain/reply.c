@@ -100,7 +100,7 @@ timer_fired(gpointer data)
 void
 domain_waiter_arm(DomainWaiter *waiter, DomainClock *clock, gint64 timeout_us)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&waiter->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&waiter->lock);
     if (waiter->is_claimed)
         return;
     waiter->timer = domain_clock_call_after(clock, MIN(timeout_us, DOMAIN_WAIT_MAX_US), timer_fired,

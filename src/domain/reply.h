@@ -49,4 +49,5 @@ void domain_waiter_arm(DomainWaiter *waiter, DomainClock *clock, gint64 timeout_
 /** domain_waiter_claim: the reply (transfer full) for the first who asks, NULL for all others. */
 DomainReply *domain_waiter_claim(DomainWaiter *waiter);
 
+/** domain_waiter_seen: what the caller has seen already. */
 gint64 domain_waiter_seen(DomainWaiter *waiter);

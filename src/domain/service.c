@@ -21,7 +21,7 @@
 DomainMachine *
 domain_service_find(DomainService *service, const char *id, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&service->lock);
     DomainMachine *machine = g_hash_table_lookup(service->machines, id);
     if (machine == NULL) {
         domain_error_does_not_exist(error, "VM", id);
@@ -42,11 +42,20 @@ domain_service_find_of_device(DomainService *service, const char *kind, const ch
     return domain_service_find(service, vm, error);
 }
 
+static gboolean
+is_removed(DomainMachine *machine)
+{
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
+    return machine->is_removed;
+}
+
 gboolean
 domain_service_edit_config(DomainService *service, DomainMachine *machine, DomainConfigEdit edit,
                            gpointer data, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->config_lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->config_lock);
+    if (is_removed(machine))
+        return domain_error_does_not_exist(error, "VM", machine->id);
     g_autoptr(DomainConfig) before = domain_machine_config(machine);
     g_auto(DomainStoreConfig) copy = {0};
     domain_store_config_copy(&before->data, &copy);
@@ -55,24 +64,21 @@ domain_service_edit_config(DomainService *service, DomainMachine *machine, Domai
     DomainConfig *after = domain_config_new(&copy);
     g_mutex_lock(&service->lock);
     DomainConfig *replaced = machine->config;
-    gboolean is_removed = machine->is_removed;
     machine->config = after;
     g_mutex_unlock(&service->lock);
     domain_config_unref(replaced);
-    if (!is_removed)
-        return TRUE;
-    /* It was removed while we wrote: what we wrote goes too. */
-    domain_store_remove(service->store, machine->id, NULL);
-    return domain_error_does_not_exist(error, "VM", machine->id);
+    return TRUE;
 }
 
-void
-domain_service_forget(DomainService *service, DomainMachine *machine)
+gboolean
+domain_service_remove(DomainService *service, DomainMachine *machine, GError **error)
 {
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->config_lock);
     g_autoptr(DomainConfig) config = domain_machine_config(machine);
+    if (!domain_store_remove(service->store, machine->id, error))
+        return FALSE;
     g_mutex_lock(&service->lock);
     machine->is_removed = TRUE;
-    g_autoptr(DomainMachine) held = domain_machine_ref(machine);
     g_hash_table_remove(service->machines, machine->id);
     g_mutex_unlock(&service->lock);
     for (gsize i = 0; i < config->data.vbds.n; i++)
@@ -80,6 +86,7 @@ domain_service_forget(DomainService *service, DomainMachine *machine)
     for (gsize i = 0; i < config->data.vifs.n; i++)
         domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VIF, config->data.vifs.items[i].id);
     domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VM, machine->id);
+    return TRUE;
 }
 
 /* ---- Calls */
@@ -261,7 +268,7 @@ task_cancelled(gpointer data, const char *owner, DomainTask *task)
 void
 domain_service_recovered(DomainService *service)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&service->lock);
     service->n_adopting--;
     g_cond_broadcast(&service->changed);
 }

@@ -37,7 +37,9 @@ char **domain_store_list(DomainStore *store, GError **error);
 /** domain_store_next_domid: never the same twice. */
 gboolean domain_store_next_domid(DomainStore *store, gint64 *ret_domid, GError **error);
 
+/** domain_store_save_config: durable when this returns. */
 gboolean domain_store_save_config(DomainStore *store, const DomainStoreConfig *config, GError **error);
+/** domain_store_load_config: Errors: BASE_ERROR_NOT_FOUND, _INVALID. */
 gboolean domain_store_load_config(DomainStore *store, const char *id, DomainStoreConfig *ret_config,
                                   GError **error);
 /** domain_store_remove: the VM with all its files; durable. */
@@ -51,6 +53,7 @@ gboolean domain_store_make_run_dir(DomainStore *store, const char *id, GError **
  * it. */
 gboolean domain_store_clear_run_dir(DomainStore *store, const char *id, GError **error);
 
+/** domain_store_save_run: replaces state.json in one step. */
 gboolean domain_store_save_run(DomainStore *store, const char *id, const DomainStoreRun *run, GError **error);
 /** domain_store_load_run: *@ret_run is NULL when there is none. */
 gboolean domain_store_load_run(DomainStore *store, const char *id, DomainStoreRun **ret_run, GError **error);

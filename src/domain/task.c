@@ -292,7 +292,7 @@ domain_task_end(DomainTask *task, const GError *error)
 gboolean
 domain_tasks_stat(DomainTasks *tasks, const char *id, DomainTaskT *ret_task, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&tasks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&tasks->lock);
     const DomainTask *task = find(tasks, id, error);
     if (task == NULL)
         return FALSE;
@@ -343,7 +343,7 @@ domain_tasks_destroy(DomainTasks *tasks, const char *id, GError **error)
 void
 domain_tasks_list(DomainTasks *tasks, DomainTaskTList *ret_list)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&tasks->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&tasks->lock);
     GHashTableIter iter;
     gpointer task;
     *ret_list = (DomainTaskTList){.items = g_new0(DomainTaskT, g_hash_table_size(tasks->by_id) + 1)};

@@ -29,7 +29,9 @@ DomainTask *domain_task_ref(DomainTask *task);
 void domain_task_unref(DomainTask *task);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainTask, domain_task_unref)
 
+/** domain_task_id: borrowed. */
 const char *domain_task_id(DomainTask *task);
+/** domain_task_cancellable: borrowed; triggered by Task.cancel. */
 GCancellable *domain_task_cancellable(DomainTask *task);
 
 /** domain_task_progress: @step is what is done now, for people. */

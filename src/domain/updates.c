@@ -204,7 +204,7 @@ domain_updates_touch(DomainUpdates *updates, DomainDynamicIdTag tag, const char 
 void
 domain_updates_forget(DomainUpdates *updates, DomainDynamicIdTag tag, const char *id)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&updates->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&updates->lock);
     Entry *entry = find_entry(updates, tag, id);
     if (entry != NULL)
         drop_entry(updates, entry);

@@ -19,7 +19,9 @@ void domain_updates_touch(DomainUpdates *updates, DomainDynamicIdTag tag, const 
 /** domain_updates_forget: drops the object without telling; for tasks, whose ids never come back. */
 void domain_updates_forget(DomainUpdates *updates, DomainDynamicIdTag tag, const char *id);
 
+/** domain_updates_inject_barrier: puts a mark into the stream, or moves it to its end. */
 void domain_updates_inject_barrier(DomainUpdates *updates, gint64 id);
+/** domain_updates_remove_barrier: takes it out again; an unknown one is fine. */
 void domain_updates_remove_barrier(DomainUpdates *updates, gint64 id);
 
 /**

@@ -141,7 +141,7 @@ static GPtrArray *
 all_machines(DomainService *service)
 {
     GPtrArray *machines = g_ptr_array_new_with_free_func((GDestroyNotify)domain_machine_unref);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&service->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&service->lock);
     GHashTableIter iter;
     gpointer machine;
     g_hash_table_iter_init(&iter, service->machines);

@@ -48,7 +48,7 @@ count_locked(FakeBackend *fake, const char *call, const char *object, GError **e
 static gboolean
 count(FakeBackend *fake, const char *call, const DomainGuest *guest, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     return count_locked(fake, call, guest->id, error);
 }
 
@@ -77,7 +77,7 @@ static gboolean
 fake_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     if (!count_locked(fake, "start", guest->id, error))
         return FALSE;
     if (g_hash_table_contains(fake->guests, guest->id))
@@ -97,7 +97,7 @@ set_status(DomainBackend *backend, const char *call, DomainGuest *guest, DomainG
            GError **error)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     if (!count_locked(fake, call, guest->id, error))
         return FALSE;
     FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
@@ -145,7 +145,7 @@ static gboolean
 fake_stop(DomainBackend *backend, DomainGuest *guest, GError **error)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     if (!count_locked(fake, "stop", guest->id, error))
         return FALSE;
     g_hash_table_remove(fake->guests, guest->id);
@@ -156,7 +156,7 @@ static gboolean
 fake_adopt(DomainBackend *backend, DomainGuest *guest, DomainGuestStatus *ret_status, GError **error)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     if (!count_locked(fake, "adopt", guest->id, error))
         return FALSE;
     const FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
@@ -212,7 +212,7 @@ static void
 wake(GCancellable *cancellable, gpointer data)
 {
     FakeBackend *fake = data;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     g_cond_broadcast(&fake->changed);
 }
 
@@ -239,7 +239,7 @@ storage_attach(gpointer data, const char *dp, const char *sr, const char *vdi, g
     FakeBackend *fake = fake_of(data);
     if (!wait_unblocked(fake, cancellable, error))
         return FALSE;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     if (!count_locked(fake, "attach", dp, error))
         return FALSE;
     if (g_hash_table_contains(fake->datapaths, dp))
@@ -255,7 +255,7 @@ storage_activate(gpointer data, const char *dp, const char *sr, const char *vdi,
                  GError **error)
 {
     FakeBackend *fake = fake_of(data);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     if (!count_locked(fake, "activate", dp, error))
         return FALSE;
     if (!g_hash_table_contains(fake->datapaths, dp))
@@ -268,7 +268,7 @@ static gboolean
 storage_deactivate(gpointer data, const char *dp, const char *sr, const char *vdi, GError **error)
 {
     FakeBackend *fake = fake_of(data);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     if (!count_locked(fake, "deactivate", dp, error))
         return FALSE;
     if (g_hash_table_contains(fake->datapaths, dp))
@@ -280,7 +280,7 @@ static gboolean
 storage_detach(gpointer data, const char *dp, const char *sr, const char *vdi, GError **error)
 {
     FakeBackend *fake = fake_of(data);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     if (!count_locked(fake, "detach", dp, error))
         return FALSE;
     if (g_hash_table_lookup(fake->datapaths, dp) != NULL)
@@ -344,7 +344,7 @@ void
 domain_fake_fail_at(DomainBackend *backend, guint n)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     fake->fail_in = n;
     fake->has_failed = FALSE;
 }
@@ -353,7 +353,7 @@ gboolean
 domain_fake_has_failed(DomainBackend *backend)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     return fake->has_failed;
 }
 
@@ -361,7 +361,7 @@ void
 domain_fake_block(DomainBackend *backend, gboolean is_blocked)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     fake->is_blocked = is_blocked;
     g_cond_broadcast(&fake->changed);
 }
@@ -370,7 +370,7 @@ guint
 domain_fake_n_guests(DomainBackend *backend)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     return g_hash_table_size(fake->guests);
 }
 
@@ -378,7 +378,7 @@ guint
 domain_fake_n_attached(DomainBackend *backend)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     return g_hash_table_size(fake->datapaths);
 }
 
@@ -386,6 +386,6 @@ char *
 domain_fake_log(DomainBackend *backend)
 {
     FakeBackend *fake = fake_of(backend);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     return g_strdup(fake->log->str);
 }

@@ -43,7 +43,7 @@ take_reply(Qmp *qmp, Value *message)
 {
     Value *id = value_map_get(message, "id");
     gint64 number = id != NULL && value_kind(id) == VALUE_INT ? value_get_int(id) : 0;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
     if (!g_hash_table_contains(qmp->replies, &number))
         return;
     g_hash_table_insert(qmp->replies, g_memdup2(&number, sizeof number), value_ref(message));
@@ -62,7 +62,7 @@ take_message(Qmp *qmp, Value *message)
         take_reply(qmp, message);
         return;
     }
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
     qmp->is_greeted = TRUE;
     g_cond_broadcast(&qmp->changed);
 }
@@ -146,7 +146,7 @@ reach_barrier(gpointer data)
 {
     Barrier *barrier = data;
     g_source_destroy(barrier->source);
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&barrier->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&barrier->lock);
     barrier->is_reached = TRUE;
     g_cond_signal(&barrier->reached);
     return G_SOURCE_REMOVE;
@@ -210,7 +210,7 @@ static void
 wake_waiters(GCancellable *cancellable, gpointer data)
 {
     Qmp *qmp = data;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
     g_cond_broadcast(&qmp->changed);
 }
 
@@ -250,7 +250,7 @@ wait_for(Qmp *qmp, QmpCondition condition, gint64 id, guint timeout_ms, GCancell
 static gboolean
 write_all(Qmp *qmp, const char *data, gsize length, GError **error)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->write_lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->write_lock);
     while (length > 0) {
         ssize_t sent = send(qmp->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent > 0) {
@@ -286,7 +286,7 @@ send_command(Qmp *qmp, const char *command, Value *args, gint64 id, GError **err
 static gint64
 reserve_id(Qmp *qmp)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
     gint64 id = ++qmp->last_id;
     g_hash_table_insert(qmp->replies, g_memdup2(&id, sizeof id), NULL);
     return id;
@@ -295,7 +295,7 @@ reserve_id(Qmp *qmp)
 static Value *
 take_waited(Qmp *qmp, gint64 id)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
     Value *reply = g_hash_table_lookup(qmp->replies, &id);
     if (reply != NULL)
         value_ref(reply);

@@ -54,7 +54,7 @@ static void
 note_event(gpointer owner, const char *name, Value *data)
 {
     Peer *peer = owner;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&peer->lock);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&peer->lock);
     g_string_append_printf(peer->events, "%s;", name == NULL ? "closed" : name);
     peer->is_closed |= name == NULL;
     g_cond_signal(&peer->changed);
