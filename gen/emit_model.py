@@ -178,7 +178,7 @@ def param_rows(cls, message):
     return f"static ModelParam {lower(cls.name)}__{lower(message.name)}_params[] = {{{', '.join(rows)}}};\n"
 
 
-def message_row(cls, message):
+def message_row(model, cls, message):
     symbol = f"{lower(cls.name)}__{lower(message.name)}"
     required = sum(1 for param in message.params if param.default is None)
     internal = message.role == "internal"
@@ -186,7 +186,7 @@ def message_row(cls, message):
            field_constant(cls.name, message.field) if message.field else "-1",
            f"{symbol}_params" if message.params else "NULL", str(len(message.params)), str(required),
            f"&{type_symbol(message.result)}", boolean(message.session), boolean(message.has_async), boolean(message.handled),
-           boolean(internal),
+           boolean(f"{cls.name}.{message.name}" in model.pending), boolean(internal),
            boolean(message.newer), "ROLE_POOL_ADMIN" if internal else f"ROLE_{upper(message.role)}",
            f"&{symbol}_engine" if message.engine else "NULL", quote(message.doc)]
     return f"    [{message_constant(cls.name, message.name)}] = {{{', '.join(row)}}},\n"
@@ -201,6 +201,6 @@ def messages_c(model):
         if message.engine:
             out.append(engine_rows(model, cls, message))
     out.append("\nModelMessage model_messages[] = {\n")
-    out += [message_row(cls, message) for cls, message in each_message(model)]
+    out += [message_row(model, cls, message) for cls, message in each_message(model)]
     out.append("};\nconst gsize model_n_messages = MSG_N;\n/* clang-format on */\n")
     return "".join(out)

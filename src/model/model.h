@@ -102,6 +102,7 @@ typedef struct ModelMessage {
     gboolean needs_session;
     gboolean has_async;
     gboolean is_handled;  /* has a function of its own in src/api (or will: model/pending.txt) */
+    gboolean is_pending;  /* stands in model/pending.txt: answers NOT_IMPLEMENTED */
     gboolean is_internal; /* storage plugins' back-calls: pool-admin through a plugin's session only */
     gboolean is_newer;    /* not in the 2.0 reference */
     ModelRole least_role;

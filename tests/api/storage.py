@@ -2,7 +2,6 @@
 """SRs for tests: of the type file, and of a plugin that misbehaves on demand."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -48,16 +47,14 @@ class StorageTest(case.ApiTest):
         self.number = 0
 
     def folder(self, name="sr"):
-        """A folder for an SR, gone at the end of the test."""
+        """A folder for an SR, gone with the class."""
         self.number += 1
-        path = self.scratch / f"{self.id().rpartition('.')[2]}-{name}-{self.number}"
-        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
-        return path
+        return self.scratch / f"{self.id().rpartition('.')[2]}-{name}-{self.number}"
 
-    def create_sr(self, kind="file", folder=None):
+    def create_sr(self, kind="file", folder=None, content="user"):
         """(SR, folder)."""
         folder = folder or self.folder()
-        return self.api("SR.create", self.host, {"location": str(folder)}, 0, "an SR", "for tests", kind, "user", False, {}), folder
+        return self.api("SR.create", self.host, {"location": str(folder)}, 0, "an SR", "for tests", kind, content, False, {}), folder
 
     def forget(self, sr):
         """The SR and what is in it leave the database."""
