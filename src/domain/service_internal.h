@@ -39,9 +39,8 @@ typedef gboolean (*DomainConfigEdit)(DomainStoreConfig *config, gpointer data, G
 gboolean domain_service_edit_config(DomainService *service, DomainMachine *machine, DomainConfigEdit edit,
                                     gpointer data, GError **error);
 
-/** domain_service_forget: takes the VM out of the table; its files are gone already. The head operation's
- * thread. */
-void domain_service_forget(DomainService *service, DomainMachine *machine);
+/** domain_service_remove: the VM with its files, not to be found any more. The head operation's thread. */
+gboolean domain_service_remove(DomainService *service, DomainMachine *machine, GError **error);
 
 /** domain_service_recovered: one of the operations that domain_service_new() waits for has ended. */
 void domain_service_recovered(DomainService *service);

@@ -253,15 +253,10 @@ destroy(DomainOperation *operation, GError **error)
     return result_of(drop(operation, error));
 }
 
-/* The VM with its files; it must not be in anybody's way afterwards. */
 static DomainStepResult
 remove_vm(DomainOperation *operation, GError **error)
 {
-    DomainMachine *machine = operation->machine;
-    if (!domain_store_remove(machine->service->store, machine->id, error))
-        return DOMAIN_STEP_FAILED;
-    domain_service_forget(machine->service, machine);
-    return DOMAIN_STEP_DONE;
+    return result_of(domain_service_remove(operation->machine->service, operation->machine, error));
 }
 
 static DomainStepResult

@@ -76,16 +76,30 @@ add_new(DomainService *service, DomainStoreConfig *data, DomainMachine **ret_exi
 }
 
 static gboolean
+register_new(DomainService *service, const DomainVmT *vm, DomainMachine **ret_existing, GError **error)
+{
+    g_auto(DomainStoreConfig) data = {.version = 1};
+    domain_vm_t_copy(vm, &data.vm);
+    return add_new(service, &data, ret_existing, error);
+}
+
+/* New or not; one that is removed while we look at it is new. */
+static gboolean
 register_vm(DomainService *service, const DomainVmT *vm, GError **error)
 {
-    g_autoptr(DomainMachine) machine = domain_service_find(service, vm->id, NULL);
-    if (machine == NULL) {
-        g_auto(DomainStoreConfig) data = {.version = 1};
-        domain_vm_t_copy(vm, &data.vm);
-        if (!add_new(service, &data, &machine, error))
+    for (;;) {
+        g_autoptr(GError) reason = NULL;
+        g_autoptr(DomainMachine) machine = domain_service_find(service, vm->id, NULL);
+        if (machine == NULL && !register_new(service, vm, &machine, error))
             return FALSE;
+        if (machine == NULL ||
+            domain_service_edit_config(service, machine, replace_vm, (gpointer)vm, &reason))
+            return TRUE;
+        if (!domain_error_is(reason, "Does_not_exist")) {
+            g_propagate_error(error, g_steal_pointer(&reason));
+            return FALSE;
+        }
     }
-    return machine == NULL || domain_service_edit_config(service, machine, replace_vm, (gpointer)vm, error);
 }
 
 gboolean
