@@ -96,6 +96,10 @@ static ModelField message_fields[] = {
     [MESSAGE_UUID] = KEPT("uuid", &type_string),
     [MESSAGE_NAME] = KEPT("name", &type_string),
 };
+static ModelField secret_fields[] = {
+    [SECRET_UUID]  = KEPT("uuid", &type_string),
+    [SECRET_VALUE] = KEPT("value", &type_string),
+};
 
 #define CLASS(name_, event_name_, fields_, n_, name_field_, ...)                                                          \
     {.name = name_, .event_name = event_name_, .fields = fields_, .n_fields = n_, .uuid_field = 0,                        \
@@ -111,6 +115,7 @@ ModelClass model_classes[] = {
     [CLASS_SESSION] = CLASS("session", "session", session_fields, SESSION_N, -1, .has_rows = TRUE),
     [CLASS_EVENT]   = {.name = "event", .event_name = "event", .uuid_field = -1, .name_label_field = -1},
     [CLASS_MESSAGE] = CLASS("message", "message", message_fields, MESSAGE_N, -1, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE),
+    [CLASS_SECRET]  = CLASS("secret", "secret", secret_fields, SECRET_N, -1, .is_persistent = TRUE, .has_rows = TRUE),
 };
 /* clang-format on */
 const gsize model_n_classes = CLASS_N;
@@ -166,6 +171,35 @@ test_db_file(const char *dir)
     g_autofree char *path = g_build_filename(dir, "db", NULL);
 
     return open_db(path);
+}
+
+Db *
+test_db_failing(TestFaults *faults)
+{
+    g_autoptr(GError) error = NULL;
+    DbStore *store = db_store_sqlite_open(NULL, FALSE, &error);
+
+    g_assert_no_error(error);
+    Db *db = db_open(test_store_failing(store, faults), &error);
+    g_assert_no_error(error);
+    return db;
+}
+
+char *
+test_dump(Db *db)
+{
+    GString *dump = g_string_new(NULL);
+
+    for (gsize i = 0; i < model_n_classes; i++) {
+        g_autoptr(GPtrArray) rows = db_get_all(db, (int)i);
+        for (guint j = 0; j < rows->len; j++) {
+            DbRow *row = rows->pdata[j];
+            g_string_append_printf(dump, "%s %s ", model_classes[i].name, row->ref);
+            db_row_write_record(db, row, DB_ENCODING_JSON, dump);
+            g_string_append_c(dump, '\n');
+        }
+    }
+    return g_string_free(dump, FALSE);
 }
 
 static guint64
@@ -267,7 +301,7 @@ inject_fault(FailingStore *failing, const StoreChange *changes, gsize n_changes,
     TestFaults *faults = failing->faults;
 
     faults->n_calls++;
-    if (faults->n_calls >= faults->fail_from && faults->n_calls <= faults->fail_to)
+    if (faults->fail_from > 0 && faults->n_calls >= faults->fail_from && faults->n_calls <= faults->fail_to)
         return base_error_set(error, BASE_ERROR_IO, "injected");
     for (gsize i = 0; faults->is_poisoned && i < n_changes; i++)
         if (is_poison(&changes[i]))
