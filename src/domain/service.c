@@ -15,6 +15,7 @@
 
 #define DEFAULT_WORKERS 32
 #define WRITERS         4
+#define RECOVERY_WAIT_S 30
 
 /* ---- VMs */
 
@@ -286,8 +287,13 @@ recover_all(DomainService *service, GError **error)
             log_error("VM %s is left out: %s", *id, reason->message);
     }
     g_mutex_lock(&service->lock);
-    while (service->n_adopting > 0)
-        g_cond_wait(&service->changed, &service->lock);
+    /* A storage service that hangs while a half-made domain is undone must not keep all other VMs from being
+     * served. */
+    gint64 until_us = g_get_monotonic_time() + RECOVERY_WAIT_S * G_USEC_PER_SEC;
+    while (service->n_adopting > 0 && g_cond_wait_until(&service->changed, &service->lock, until_us))
+        continue;
+    if (service->n_adopting > 0)
+        log_warning("%u VMs are still being taken up", service->n_adopting);
     g_mutex_unlock(&service->lock);
     return TRUE;
 }

@@ -21,7 +21,11 @@
 #define START_TIMEOUT_MS   30000 /* a loaded host; a healthy one needs 50 */
 #define COMMAND_TIMEOUT_MS 10000
 #define ADOPT_TIMEOUT_MS   5000
-#define DUMP_TIMEOUT_MS    (10 * 60 * 1000)
+/* A guest may write to its serial line as much as it likes; the log keeps this much and then begins anew. */
+#define SERIAL_LOG_MAX_BYTES (8 * 1024 * 1024)
+#define SERIAL_LOG_CHECK_S   20
+
+#define DUMP_TIMEOUT_MS (10 * 60 * 1000)
 
 typedef struct QemuBackend {
     DomainBackend base;
@@ -38,6 +42,7 @@ typedef struct QemuGuest {
     gint64 domid;
     int pidfd;
     Qmp *qmp; /* NULL: not connected */
+    GSource *log_check;
 } QemuGuest;
 
 static QemuBackend *
@@ -96,6 +101,37 @@ qmp_event(gpointer owner, const char *name, Value *data)
         backend->notify(backend->notify_data, guest->id, guest->domid, event, number);
 }
 
+/* ---- The serial log */
+
+static gboolean
+bound_log(gpointer data)
+{
+    const char *path = data;
+    struct stat status;
+    /* QEMU appends, so it goes on at the new end. */
+    if (stat(path, &status) == 0 && status.st_size > SERIAL_LOG_MAX_BYTES && truncate(path, 0) < 0)
+        log_warning("truncate '%s': %s", path, g_strerror(errno));
+    return G_SOURCE_CONTINUE;
+}
+
+static void
+watch_log(QemuGuest *data, const DomainGuest *guest)
+{
+    data->log_check = g_timeout_source_new_seconds(SERIAL_LOG_CHECK_S);
+    g_source_set_callback(data->log_check, bound_log, g_build_filename(guest->run_dir, "serial.log", NULL),
+                          g_free);
+    g_source_attach(data->log_check, data->backend->context);
+}
+
+static void
+unwatch_log(QemuGuest *data)
+{
+    if (data->log_check == NULL)
+        return;
+    g_source_destroy(data->log_check);
+    g_clear_pointer(&data->log_check, g_source_unref);
+}
+
 /* ---- Making */
 
 static QemuGuest *
@@ -110,6 +146,7 @@ ensure_data(QemuBackend *backend, DomainGuest *guest)
     data->domid = guest->run->domid;
     data->pidfd = -1;
     guest->data = data;
+    watch_log(data, guest);
     return data;
 }
 
@@ -409,6 +446,7 @@ qemu_release(DomainBackend *backend, DomainGuest *guest)
     QemuGuest *data = g_steal_pointer(&guest->data);
     if (data == NULL)
         return;
+    unwatch_log(data);
     qmp_free(data->qmp);
     base_fd_clear(&data->pidfd);
     g_free(data->id);
