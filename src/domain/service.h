@@ -19,8 +19,8 @@ typedef struct DomainServiceSpec {
  * domain_service_new:
  *
  * Opens the state directory, takes up the domains found there, and undoes or finishes what an earlier service
- * left half done. When this returns every VM's power state is known; cleaning up after those that have ended
- * may go on behind it. Errors: those of domain_store_open().
+ * left half done. When this returns, 30 s later at the latest, every VM's power state is known; cleaning up
+ * after those that have ended may go on behind it. Errors: those of domain_store_open().
  */
 DomainService *domain_service_new(const DomainServiceSpec *spec, GError **error);
 
