@@ -230,6 +230,10 @@ cli_http_handler(HttpRequest *request, gpointer data)
 {
     CliServer *server = data;
     gsize length = 0;
+    if (g_cancellable_is_cancelled(server->cancellable)) {
+        http_request_reply_error(request, 503, "the server is stopping");
+        return;
+    }
     if (g_thread_pool_unprocessed(server->pool) >= MAX_WAITING) {
         http_request_reply_error(request, 503, "too many commands are waiting");
         return;
@@ -260,16 +264,21 @@ cli_server_new(Rpc *rpc, Db *db, Sessions *sessions)
 }
 
 void
-cli_server_free(CliServer *server)
+cli_server_stop(CliServer *server)
 {
-    if (server == NULL)
-        return;
     g_mutex_lock(&server->mutex);
     g_cancellable_cancel(server->cancellable);
     for (guint i = 0; i < server->streams->len; i++)
         http_stream_shutdown(server->streams->pdata[i]);
     g_mutex_unlock(&server->mutex);
+}
 
+void
+cli_server_free(CliServer *server)
+{
+    if (server == NULL)
+        return;
+    cli_server_stop(server);
     g_thread_pool_free(server->pool, FALSE, TRUE);
     g_ptr_array_unref(server->streams);
     g_mutex_clear(&server->mutex);

@@ -5,9 +5,9 @@
 #include "base/error.h"
 #include "base/log.h"
 
-#define DEFAULT_STATE "/var/lib/xylem"
+#define DEFAULT_STATE   "/var/lib/xylem"
 #define DEFAULT_PLUGINS "/usr/libexec/xylem/sm"
-#define DEFAULT_ISO "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64"
+#define DEFAULT_ISO     "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64"
 
 static void
 fill_defaults(XylemdOptions *options)
@@ -30,25 +30,34 @@ check(const XylemdOptions *options, GError **error)
 {
     static const char *const auth_ways[] = {"auto", "pam", "password", NULL};
     LogLevel level;
-    if (options->port < -1 || options->port > 65535 || options->plain_port < -1 || options->plain_port > 65535)
-        return base_error_set(error, BASE_ERROR_INVALID, "a port is a number from 0 to 65535, or -1 for none");
+    if (options->port < -1 || options->port > 65535 || options->plain_port < -1 ||
+        options->plain_port > 65535)
+        return base_error_set(error, BASE_ERROR_INVALID,
+                              "a port is a number from 0 to 65535, or -1 for none");
     if (!g_strv_contains(auth_ways, options->auth))
-        return base_error_set(error, BASE_ERROR_INVALID, "--auth is auto, pam or password, not '%s'", options->auth);
+        return base_error_set(error, BASE_ERROR_INVALID, "--auth is auto, pam or password, not '%s'",
+                              options->auth);
     if (!base_log_level_from_name(options->log_level, &level))
-        return base_error_set(error, BASE_ERROR_INVALID, "--log-level is debug, info, warning or error, not '%s'",
-                              options->log_level);
+        return base_error_set(error, BASE_ERROR_INVALID,
+                              "--log-level is debug, info, warning or error, not '%s'", options->log_level);
     if (options->n_workers < 1 || options->n_workers > 1024)
         return base_error_set(error, BASE_ERROR_INVALID, "--workers is a number from 1 to 1024");
     if (options->shutdown_timeout_s < 1 || options->shutdown_timeout_s > 86400)
-        return base_error_set(error, BASE_ERROR_INVALID, "--shutdown-timeout is a number of seconds from 1 to 86400");
+        return base_error_set(error, BASE_ERROR_INVALID,
+                              "--shutdown-timeout is a number of seconds from 1 to 86400");
     return TRUE;
 }
 
 gboolean
 options_parse(XylemdOptions *options, int *argc, char ***argv, GError **error)
 {
-    *options = (XylemdOptions){.state_directory = g_strdup(DEFAULT_STATE), .bind_address = g_strdup("::"), .port = 443,
-                               .plain_port = -1, .auth = g_strdup("auto"), .log_level = g_strdup("info"), .n_workers = 32,
+    *options = (XylemdOptions){.state_directory = g_strdup(DEFAULT_STATE),
+                               .bind_address = g_strdup("::"),
+                               .port = 443,
+                               .plain_port = -1,
+                               .auth = g_strdup("auto"),
+                               .log_level = g_strdup("info"),
+                               .n_workers = 32,
                                .shutdown_timeout_s = 60};
     /* clang-format off */
     const GOptionEntry entries[] = {

@@ -7,8 +7,8 @@
 typedef struct XylemdOptions {
     char *state_directory;
     char *bind_address;
-    int port;       /* TLS; 0: any free one; -1: none */
-    int plain_port; /* plain HTTP; 0: any free one; -1: none */
+    int port;                  /* TLS; 0: any free one; -1: none */
+    int plain_port;            /* plain HTTP; 0: any free one; -1: none */
     char *socket_path;         /* NULL: <state>/xapi.sock */
     char *domain_socket_path;  /* NULL: <state>/xenopsd.sock */
     char *storage_socket_path; /* NULL: <state>/storage.sock */
@@ -23,6 +23,7 @@ typedef struct XylemdOptions {
     gboolean show_version;
 } XylemdOptions;
 
-/** options_parse: fills @options from the command line, with defaults. Errors: G_OPTION_ERROR, BASE_ERROR_INVALID. */
+/** options_parse: fills @options from the command line, with defaults. Errors: G_OPTION_ERROR,
+ * BASE_ERROR_INVALID. */
 gboolean options_parse(XylemdOptions *options, int *argc, char ***argv, GError **error);
 void options_clear(XylemdOptions *options);

@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "cli/cli.h"
+#include "cli/server.h"
 #include "daemon/domain_transport.h"
 #include "http/tls.h"
 #include <errno.h>
@@ -18,10 +18,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define PAM_SERVICE "xylem"
-#define PAM_SERVICE_FILE "/etc/pam.d/" PAM_SERVICE
-#define HTTP_THREADS 2
-#define CLI_BODY_MAX_BYTES 0 /* the handler takes the connection over before the body is read */
+#define PAM_SERVICE            "xylem"
+#define PAM_SERVICE_FILE       "/etc/pam.d/" PAM_SERVICE
+#define HTTP_THREADS           2
 #define STORAGE_BODY_MAX_BYTES (64 * 1024)
 
 struct Server {
@@ -52,7 +51,8 @@ take_state_directory(Server *server, GError **error)
     if (server->lock_fd < 0)
         return base_error_errno(error, errno, "open '%s'", path);
     if (flock(server->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return base_error_set(error, BASE_ERROR_IO, "another xylemd uses '%s'", server->options->state_directory);
+        return base_error_set(error, BASE_ERROR_IO, "another xylemd uses '%s'",
+                              server->options->state_directory);
     return TRUE;
 }
 
@@ -84,7 +84,8 @@ start_sessions(Server *server, GError **error)
             return FALSE;
         services->sessions = sessions_new(services->db, password_file_check, server->password_path);
     }
-    sessions_on_logout(services->sessions, (void (*)(gpointer, const char *))event_cancel_session, services->events);
+    sessions_on_logout(services->sessions, (void (*)(gpointer, const char *))event_cancel_session,
+                       services->events);
     services->plugin_session = sessions_login_internal(services->sessions, "__sm__backend", TRUE, error);
     return services->plugin_session != NULL;
 }
@@ -109,8 +110,8 @@ start_services(Server *server, GError **error)
     if (services->storage == NULL || !start_sessions(server, error) || !api_bootstrap(services, error))
         return FALSE;
     sessions_set_host(services->sessions, services->host_ref);
-    services->rpc = rpc_new(services->db, services->events, services->sessions, services->tasks, api_handlers, services,
-                            (guint)options->n_workers);
+    services->rpc = rpc_new(services->db, services->events, services->sessions, services->tasks, api_handlers,
+                            services, (guint)options->n_workers);
     rpc_set_host(services->rpc, services->host_ref);
     server->cli = cli_server_new(services->rpc, services->db, services->sessions);
     return TRUE;
@@ -119,7 +120,8 @@ start_services(Server *server, GError **error)
 static gboolean
 listen_storage(Server *server, GError **error)
 {
-    const HttpRoute route = {"POST", "/", STORAGE_BODY_MAX_BYTES, api_storage_socket_handler, &server->services};
+    const HttpRoute route = {"POST", "/", STORAGE_BODY_MAX_BYTES, api_storage_socket_handler,
+                             &server->services};
     server->storage_http = http_server_new(&route, 1, 1);
     return http_server_listen_unix(server->storage_http, server->options->storage_socket_path, 0600, error);
 }
@@ -132,8 +134,8 @@ listen_tls(Server *server, GError **error)
     g_autofree char *certificate = state_path(server->options, "server.crt");
     g_autofree char *key = state_path(server->options, "server.key");
     return tls_certificate_ensure(certificate, key, g_get_host_name(), error) &&
-           http_server_listen_tcp(server->http, server->options->bind_address, (guint16)server->options->port, certificate,
-                                  key, &server->services.tls_port, error);
+           http_server_listen_tcp(server->http, server->options->bind_address, (guint16)server->options->port,
+                                  certificate, key, &server->services.tls_port, error);
 }
 
 static gboolean
@@ -141,8 +143,9 @@ listen_plain(Server *server, GError **error)
 {
     if (server->options->plain_port < 0)
         return TRUE;
-    return http_server_listen_tcp(server->http, server->options->bind_address, (guint16)server->options->plain_port, NULL,
-                                  NULL, &server->services.plain_port, error);
+    return http_server_listen_tcp(server->http, server->options->bind_address,
+                                  (guint16)server->options->plain_port, NULL, NULL,
+                                  &server->services.plain_port, error);
 }
 
 /* Where somebody who asked for any free port reads which ones it became. */
@@ -151,8 +154,8 @@ write_ports(Server *server, GError **error)
 {
     g_autofree char *directory = state_path(server->options, "run");
     g_autofree char *path = g_build_filename(directory, "ports.json", NULL);
-    g_autofree char *text =
-        g_strdup_printf("{\"tls\": %u, \"plain\": %u}\n", server->services.tls_port, server->services.plain_port);
+    g_autofree char *text = g_strdup_printf("{\"tls\": %u, \"plain\": %u}\n", server->services.tls_port,
+                                            server->services.plain_port);
     return base_dir_make(directory, 0755, error) && base_file_write(path, text, strlen(text), 0644, error);
 }
 
@@ -161,13 +164,13 @@ listen_api(Server *server, GError **error)
 {
     const HttpRoute routes[] = {
         {"POST", "/", RPC_BODY_MAX_BYTES, rpc_http_handler, server->services.rpc},
-        {"POST", "/cli", CLI_BODY_MAX_BYTES, cli_http_handler, server->cli},
+        {"POST", "/cli", 0, cli_http_handler, server->cli},
         {"GET", "/console", 0, api_console_handler, &server->services},
         {"CONNECT", "/console", 0, api_console_handler, &server->services},
     };
     server->http = http_server_new(routes, G_N_ELEMENTS(routes), HTTP_THREADS);
-    return http_server_listen_unix(server->http, server->options->socket_path, 0600, error) && listen_tls(server, error) &&
-           listen_plain(server, error) && write_ports(server, error);
+    return http_server_listen_unix(server->http, server->options->socket_path, 0600, error) &&
+           listen_tls(server, error) && listen_plain(server, error) && write_ports(server, error);
 }
 
 Server *
@@ -176,8 +179,8 @@ server_start(const XylemdOptions *options, GError **error)
     Server *server = g_new0(Server, 1);
     server->options = options;
     server->lock_fd = -1;
-    if (!take_state_directory(server, error) || !start_services(server, error) || !listen_storage(server, error) ||
-        !listen_api(server, error)) {
+    if (!take_state_directory(server, error) || !start_services(server, error) ||
+        !listen_storage(server, error) || !listen_api(server, error)) {
         server_stop(server);
         return NULL;
     }
@@ -193,6 +196,8 @@ server_stop(Server *server)
     if (server == NULL)
         return;
     ApiServices *services = &server->services;
+    if (server->cli != NULL)
+        cli_server_stop(server->cli);
     http_server_free(server->http);
     api_vm_sync_stop(server->sync);
     cli_server_free(server->cli);

@@ -9,11 +9,14 @@ typedef struct Server Server;
 /**
  * server_start:
  *
- * Opens the database, brings the machine's rows up to date, and listens. Errors: what the first part that failed says, in words for an administrator.
+ * Opens the database, brings the machine's rows up to date, and listens. Errors: what the first part that
+ * failed says, in words for an administrator.
  */
 Server *server_start(const XylemdOptions *options, GError **error);
-/** server_stop: answers what waits, lets running calls end, closes the database. Guests go on. NULL is fine. */
+/** server_stop: answers what waits, lets running calls end, closes the database. Guests go on. NULL is fine.
+ */
 void server_stop(Server *server);
 
-/** server_check_db: --check-db: prints each violation on stdout. Returns the exit status: 0 none, 1 some, or the database cannot be read. */
+/** server_check_db: --check-db: prints each violation on stdout. Returns the exit status: 0 none, 1 some, or
+ * the database cannot be read. */
 int server_check_db(const XylemdOptions *options);
