@@ -28,10 +28,22 @@ struct Tasks {
     Db *db;
     GMutex lock;
     GHashTable *by_ref; /* ref -> Task: the running ones */
+    GQueue ended;       /* stored tasks that have ended and are still there, oldest first; see collect.c */
+    GHashTable *ended_by_ref; /* ref -> its link in @ended */
 };
 
 /** task_actor: for transactions made on behalf of @task. Borrowed from it. */
 DbActor task_actor(const Task *task);
+
+/* Clearing away what has ended. */
+void tasks_init_ended(Tasks *tasks);
+void tasks_clear_ended(Tasks *tasks);
+/** tasks_note_end: @ref has ended at @ended_us, and its row stays for now. */
+void tasks_note_end(Tasks *tasks, const char *ref, gint64 ended_us);
+/** tasks_note_gone: somebody destroyed it. */
+void tasks_note_gone(Tasks *tasks, const char *ref);
+/** tasks_collect: clears away what is due at @now_us (real time). */
+void tasks_collect(Tasks *tasks, gint64 now_us);
 
 /** task_unmark: records the steps that take @task's marks off. */
 void task_unmark(Task *task, DbTxn *txn);

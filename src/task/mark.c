@@ -126,7 +126,8 @@ init_operation_engines(void)
     for (gsize i = 0; i < model_n_messages; i++) {
         const ModelEngine *engine = model_messages[i].engine;
         /* What nobody has written cannot be done, whatever the state. */
-        if (engine != NULL && engine->n_marks > 0 && engine->marks[0].relation < 0 && !model_messages[i].is_pending)
+        if (engine != NULL && engine->n_marks > 0 && engine->marks[0].relation < 0 &&
+            !model_messages[i].is_pending)
             add_engine(&model_messages[i]);
     }
     g_once_init_leave(&once, 1);

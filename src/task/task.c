@@ -43,6 +43,7 @@ tasks_new(Db *db)
     db_set_allowed_operations(db, task_allowed_operations);
     g_mutex_init(&tasks->lock);
     tasks->by_ref = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)task_unref);
+    tasks_init_ended(tasks);
     return tasks;
 }
 
@@ -52,6 +53,7 @@ tasks_free(Tasks *tasks)
     if (tasks == NULL)
         return;
     g_hash_table_unref(tasks->by_ref);
+    tasks_clear_ended(tasks);
     g_mutex_clear(&tasks->lock);
     g_free(tasks);
 }
@@ -222,6 +224,7 @@ typedef struct EndStep {
     Task *task;
     Value *result;
     const GError *error;
+    gboolean is_kept; /* (out) */
 } EndStep;
 
 /* A step, because a client may have destroyed the row meanwhile: then only the marks are left to take off. */
@@ -232,7 +235,8 @@ end_step(DbTxn *txn, gpointer data, GError **error)
     g_autoptr(DbRow) row = db_txn_read(txn, CLASS_TASK, step->task->ref);
     if (row == NULL)
         return TRUE;
-    if (step->task->is_durable && !goes_at_its_end(row))
+    step->is_kept = step->task->is_durable && !goes_at_its_end(row);
+    if (step->is_kept)
         write_end(txn, step->task, step->result, step->error);
     else
         db_txn_delete(txn, CLASS_TASK, step->task->ref);
@@ -244,15 +248,18 @@ task_end(Task *task, Value *result, const GError *error)
 {
     Tasks *tasks = task->tasks;
     DbActor actor = task_actor(task);
-    EndStep step = {task, result, error};
+    EndStep step = {task, result, error, FALSE};
     g_autoptr(DbTxn) txn = db_txn_new(tasks->db, &actor);
     task_unmark(task, txn);
     if (!task->is_hidden)
         db_txn_step(txn, end_step, &step, NULL);
-    if (!task->is_hidden || task->marks->len > 0)
-        /* It fails only when the disk is full: the row stays pending, and the server's next start ends it. */
-        db_txn_commit(txn, NULL, NULL);
-
+    /* A commit fails only when the disk is full: the row stays pending, and the server's next start ends it.
+     */
+    gboolean has_changes = !task->is_hidden || task->marks->len > 0;
+    if (has_changes && db_txn_commit(txn, NULL, NULL) && step.is_kept) {
+        tasks_note_end(tasks, task->ref, base_now_us());
+        tasks_collect(tasks, base_now_us());
+    }
     g_mutex_lock(&tasks->lock);
     g_hash_table_remove(tasks->by_ref, task->ref);
     g_mutex_unlock(&tasks->lock);
@@ -262,29 +269,62 @@ task_end(Task *task, Value *result, const GError *error)
 typedef struct StatusStep {
     const char *ref;
     TaskStatusType status;
+    gboolean is_kept; /* (out) */
 } StatusStep;
 
 static gboolean
 status_step(DbTxn *txn, gpointer data, GError **error)
 {
-    const StatusStep *step = data;
+    StatusStep *step = data;
     g_autoptr(DbRow) row = db_txn_read(txn, CLASS_TASK, step->ref);
     if (row == NULL)
         return api_error_handle_invalid(error, "task", step->ref);
-    if (is_end(step->status) && goes_at_its_end(row))
-        db_txn_delete(txn, CLASS_TASK, step->ref);
-    else
+    step->is_kept = !(is_end(step->status) && goes_at_its_end(row));
+    if (step->is_kept)
         write_status(txn, step->ref, step->status);
+    else
+        db_txn_delete(txn, CLASS_TASK, step->ref);
     return TRUE;
 }
 
 gboolean
 tasks_set_status(Tasks *tasks, const DbActor *actor, const char *ref, TaskStatusType status, GError **error)
 {
-    StatusStep step = {ref, status};
+    StatusStep step = {ref, status, FALSE};
     g_autoptr(DbTxn) txn = db_txn_new(tasks->db, actor);
     db_txn_step(txn, status_step, &step, NULL);
-    return db_txn_commit(txn, NULL, error);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    if (step.is_kept && is_end(status))
+        tasks_note_end(tasks, ref, base_now_us());
+    return TRUE;
+}
+
+static gboolean
+destroy_step(DbTxn *txn, gpointer data, GError **error)
+{
+    const char *ref = data;
+    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_TASK, ref);
+    if (row == NULL)
+        return api_error_handle_invalid(error, "task", ref);
+    /* Source: protocol notes 3: a pending one shows that it is to go, and goes at its end */
+    if (is_end((TaskStatusType)type_enum_index(&enum_task_status_type, db_row_string(row, TASK_STATUS))))
+        db_txn_delete(txn, CLASS_TASK, ref);
+    else
+        db_txn_map_put(txn, CLASS_TASK, ref, TASK_CURRENT_OPERATIONS, ref,
+                       value_string(task_allowed_operations_name(TASK_ALLOWED_OPERATIONS_DESTROY)));
+    return TRUE;
+}
+
+gboolean
+tasks_destroy(Tasks *tasks, const DbActor *actor, const char *ref, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(tasks->db, actor);
+    db_txn_step(txn, destroy_step, (gpointer)ref, NULL);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    tasks_note_gone(tasks, ref);
+    return TRUE;
 }
 
 gboolean
@@ -331,6 +371,15 @@ task_explain_cancel(Task *task, GError **error)
     api_error_task_cancelled(error, task->ref);
 }
 
+/* In microseconds; now, if it has none. */
+static gint64
+end_of(const DbRow *row)
+{
+    gint64 seconds = 0;
+    base_time_from_wire(db_row_string(row, TASK_FINISHED), &seconds, NULL);
+    return seconds > 0 ? seconds * G_USEC_PER_SEC : base_now_us();
+}
+
 gboolean
 tasks_recover(Tasks *tasks, GError **error)
 {
@@ -346,6 +395,7 @@ tasks_recover(Tasks *tasks, GError **error)
             db_txn_set(txn, CLASS_TASK, row->ref, TASK_PROGRESS, value_float(1.0)); /* not stored */
         else
             write_end(txn, &task, NULL, reason);
+        tasks_note_end(tasks, row->ref, end_of(row));
     }
     return db_txn_commit(txn, NULL, error);
 }

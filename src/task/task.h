@@ -46,6 +46,9 @@ void task_explain_cancel(Task *task, GError **error);
  * destroyed while pending goes away. */
 gboolean tasks_set_status(Tasks *tasks, const DbActor *actor, const char *ref, TaskStatusType status,
                           GError **error);
+/** tasks_destroy: deletes the row of an ended task; a pending one shows that it is to go, and goes at its
+ * end. HANDLE_INVALID if unknown. */
+gboolean tasks_destroy(Tasks *tasks, const DbActor *actor, const char *ref, GError **error);
 /** tasks_cancel: TASK_CANCELLED outcome is up to who runs it. HANDLE_INVALID if unknown; an ended one is left
  * alone. */
 gboolean tasks_cancel(Tasks *tasks, const char *ref, GError **error);

@@ -26,28 +26,10 @@ api_task__create(ApiCall *call, const TaskCreateArgs *args, Value **ret_value, G
     return TRUE;
 }
 
-static gboolean
-destroy_or_mark(DbTxn *txn, gpointer data, GError **error)
-{
-    const char *ref = data;
-    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_TASK, ref);
-    if (row == NULL)
-        return api_error_handle_invalid(error, "task", ref);
-    /* Source: protocol notes 3: a pending one shows that it is to go, and goes at its end */
-    if (g_str_equal(db_row_string(row, TASK_STATUS), task_status_type_name(TASK_STATUS_TYPE_PENDING)))
-        db_txn_map_put(txn, CLASS_TASK, ref, TASK_CURRENT_OPERATIONS, ref,
-                       value_string(task_allowed_operations_name(TASK_ALLOWED_OPERATIONS_DESTROY)));
-    else
-        db_txn_delete(txn, CLASS_TASK, ref);
-    return TRUE;
-}
-
 gboolean
 api_task__destroy(ApiCall *call, const TaskDestroyArgs *args, GError **error)
 {
-    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
-    db_txn_step(txn, destroy_or_mark, (gpointer)args->self.id, NULL);
-    return db_txn_commit(txn, NULL, error);
+    return tasks_destroy(call->services->tasks, &call->actor, args->self.id, error);
 }
 
 gboolean
