@@ -95,7 +95,9 @@ def ensure_template_disk(stack, sr):
     partial.rename(target)
     stack.xe("sr-scan", f"uuid={sr}")
     stack.xe("vdi-param-set", f"uuid={disk}", "name-label=Xylem demo root")
-    stack.xe("vbd-create", f"vm-uuid={template}", f"vdi-uuid={disk}", "device=0", "bootable=true", "mode=RW", "type=Disk")
+    vbd = stack.xe("vbd-create", f"vm-uuid={template}", f"vdi-uuid={disk}", "device=0", "bootable=true", "mode=RW", "type=Disk")
+    # A disk with an owner goes when its VM is uninstalled; clones take the mark over.
+    stack.xe("vbd-param-set", f"uuid={vbd}", "other-config:owner=true")
     say(f"Gave template '{TEMPLATE}' its disk")
 
 
@@ -138,17 +140,21 @@ def boot_guest(stack, guest, check_stopped):
 
 def explain(stack, options, guest):
     """What there is and what to type next."""
-    relative = os.path.relpath
+    def relative(path):
+        """The shorter way to say it."""
+        near = os.path.relpath(path)
+        return str(path) if near.startswith("..") else near
+
     password = stack.state / "password"
     xe = relative(stack.program("xe"))
     host = "localhost" if options.bind in ("127.0.0.1", "::1", "0.0.0.0", "::") else options.bind
     ports = stack.ports()
     lines = [
         "", stack.xe("vm-list", "is-control-domain=false", "params=uuid,name-label,power-state"), "",
-        f"Xylem runs. API and web page:  https://{host}:{ports['tls']}/    (its certificate is its own)",
-        *([f"  without TLS:                 http://{host}:{ports['plain']}/"] if ports.get("plain") else []),
-        "  user root, password in:      " + (relative(password) if password.exists() else "this machine's own accounts (PAM)"),
-        f"  state directory:             {relative(stack.state)}", "",
+        f"Xylem runs. XenAPI is served at: https://{host}:{ports['tls']}/    (its certificate is its own)",
+        *([f"  without TLS:                   http://{host}:{ports['plain']}/"] if ports.get("plain") else []),
+        "  user root, password in:        " + (relative(password) if password.exists() else "this machine's own accounts (PAM)"),
+        f"  state directory:               {relative(stack.state)}", "",
         "Type in another terminal:",
         f"  export XYLEM_SOCKET={stack.socket}",
         f"  {xe} vm-list",
