@@ -18,6 +18,7 @@ typedef struct Loader {
     GPtrArray *kept;  /* values that repairs name */
     GString *damage;  /* what could not be read, a line each */
     guint n_damaged;
+    guint n_lost_refs;
     guint64 max_changed;
 } Loader;
 
@@ -120,9 +121,7 @@ link_relation(Loader *loader, DbSlot *slot, const DbRelation *relation, guint64 
             if (relation->shape == DB_REF_SINGLE) /* one copy of each ref */
                 db_row_set_field(slot->row, relation->field, value_ref(db_row_ref_value(target->row)));
         } else if (!drop_lost_ref(loader, slot, relation, ref, generation)) {
-            log_warning("database: %s %s names a %s that does not exist, %s, in %s", slot->row->model_class->name,
-                        slot->row->ref, model_classes[relation->target_class].name, ref,
-                        slot->row->model_class->fields[relation->field].name);
+            loader->n_lost_refs++;
         }
     }
 }
@@ -213,6 +212,8 @@ load(Loader *loader, GError **error)
     order_by_change(loader);
     if (db->store->is_read_only)
         return TRUE;
+    if (loader->n_lost_refs > 0)
+        log_warning("database: %u refs lead nowhere; a check lists them", loader->n_lost_refs);
     db->reserved = db->generation + DB_RESERVE_AHEAD;
     return store_repairs(loader, error) && db->store->vtable->reserve(db->store, db->reserved, error);
 }
