@@ -10,8 +10,21 @@
 #define DEFAULT_ISO     "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64"
 
 static void
+set_default(char **text, const char *fallback)
+{
+    if (*text == NULL)
+        *text = g_strdup(fallback);
+}
+
+/* After the parsing, which would not free what stood there before. */
+static void
 fill_defaults(XylemdOptions *options)
 {
+    set_default(&options->state_directory, DEFAULT_STATE);
+    set_default(&options->bind_address, "::");
+    set_default(&options->auth, "auto");
+    set_default(&options->log_level, "info");
+    set_default(&options->iso_directory, DEFAULT_ISO);
     const char *state = options->state_directory;
     if (options->socket_path == NULL)
         options->socket_path = g_build_filename(state, "xapi.sock", NULL);
@@ -21,8 +34,6 @@ fill_defaults(XylemdOptions *options)
         options->storage_socket_path = g_build_filename(state, "storage.sock", NULL);
     if (options->plugin_directories == NULL)
         options->plugin_directories = g_strsplit(DEFAULT_PLUGINS, ":", 0);
-    if (options->iso_directory == NULL)
-        options->iso_directory = g_strdup(DEFAULT_ISO);
 }
 
 static gboolean
@@ -51,14 +62,7 @@ check(const XylemdOptions *options, GError **error)
 gboolean
 options_parse(XylemdOptions *options, int *argc, char ***argv, GError **error)
 {
-    *options = (XylemdOptions){.state_directory = g_strdup(DEFAULT_STATE),
-                               .bind_address = g_strdup("::"),
-                               .port = 443,
-                               .plain_port = -1,
-                               .auth = g_strdup("auto"),
-                               .log_level = g_strdup("info"),
-                               .n_workers = 32,
-                               .shutdown_timeout_s = 60};
+    *options = (XylemdOptions){.port = 443, .plain_port = -1, .n_workers = 32, .shutdown_timeout_s = 60};
     /* clang-format off */
     const GOptionEntry entries[] = {
         {"state",            0, 0, G_OPTION_ARG_FILENAME,       &options->state_directory,     "where database, password and certificate rest", "DIR"},

@@ -17,6 +17,7 @@ from wire import MESSAGES, MODEL, NULL, all_called, called  # noqa: E402
 REGULAR = {name: message for name, message in MESSAGES.items() if message.kind != "CUSTOM" and not message.handled}
 # Rows of these come and go with what clients do, so lists of them are not compared with each other.
 MOVING = {"task", "session"}
+SHOWN_MAX = 100
 
 
 def of_kind(*kinds):
@@ -196,13 +197,18 @@ class RegularTest(case.ApiTest):
                 self.assertEqual(self.api(f"{name}.get_{message.field}", self.ref(name)), NULL)
 
 
+def some_of(names):
+    """For people: the first ones, so that a run that fails early is readable."""
+    return " ".join(names[:SHOWN_MAX]) + (" ..." if len(names) > SHOWN_MAX else "")
+
+
 def report_uncalled():
     """What nobody has called. Of the other programs it knows what they called when they ran last."""
     missing = sorted(name for name in REGULAR if name not in called)
-    print(f"# regular messages never called: {len(missing)} of {len(REGULAR)}: {' '.join(missing)}")
+    print(f"# regular messages never called: {len(missing)} of {len(REGULAR)}: {some_of(missing)}")
     custom = {name for name, message in MESSAGES.items() if name not in REGULAR and name not in MODEL.pending}
     missing = sorted(custom - all_called())
-    print(f"# other messages that no test here called with success: {len(missing)} of {len(custom)}: {' '.join(missing)}", flush=True)
+    print(f"# other messages that no test here called with success: {len(missing)} of {len(custom)}: {some_of(missing)}", flush=True)
 
 
 if __name__ == "__main__":
