@@ -16,50 +16,56 @@ typedef struct ApiServices {
     DomainClient *domains;
     Session *plugin_session; /* what storage plugins are given to call back with */
     char *state_directory;
-    char *guest_directory;   /* (nullable) kernel, initrd and disk of the demo guest */
-    char *iso_directory;     /* (nullable) where installer kernels are looked for */
-    char *host_ref;          /* this host's row; made by api_bootstrap() */
+    char *guest_directory; /* (nullable) kernel, initrd and disk of the demo guest */
+    char *iso_directory;   /* (nullable) where installer kernels are looked for */
+    char *host_ref;        /* this host's row; made by api_bootstrap() */
     char *host_uuid;
     char *pool_ref;
-    guint16 tls_port;        /* as listened on; 0: none */
-    guint16 plain_port;      /* 0: none */
+    guint16 tls_port;               /* as listened on; 0: none */
+    guint16 plain_port;             /* 0: none */
     guint clean_shutdown_timeout_s; /* how long a guest may take to go down */
 } ApiServices;
 
 /**
  * api_bootstrap:
  *
- * Brings the rows that describe this machine up to date, making them on first start: pool, host, host_metrics, host_cpus, networks, PIFs, control
- * domain, roles, templates, SM rows from the plugins; fails what a crash left pending. Sets host_ref, host_uuid, pool_ref. Before listening.
+ * Brings the rows that describe this machine up to date, making them on first start: pool, host,
+ * host_metrics, host_cpus, networks, PIFs, control domain, roles, templates, SM rows from the plugins; fails
+ * what a crash left pending. Sets host_ref, host_uuid, pool_ref. Before listening.
  */
 gboolean api_bootstrap(ApiServices *services, GError **error);
 
-/** api_host_bootstrap: pool, host, host_metrics, host_cpus, networks, PIFs, roles. Called by api_bootstrap(). Idempotent. */
+/** api_host_bootstrap: pool, host, host_metrics, host_cpus, networks, PIFs, roles. Called by api_bootstrap().
+ * Idempotent. */
 gboolean api_host_bootstrap(ApiServices *services, GError **error);
 /** api_vm_bootstrap: control domain and templates. Called by api_bootstrap(). Idempotent. */
 gboolean api_vm_bootstrap(ApiServices *services, GError **error);
-/** api_storage_bootstrap: SM rows from plugin discovery; re-attaches the SRs whose PBD was plugged. Called by api_bootstrap(). Idempotent. */
+/** api_storage_bootstrap: SM rows from plugin discovery; re-attaches the SRs whose PBD was plugged. Called by
+ * api_bootstrap(). Idempotent. */
 gboolean api_storage_bootstrap(ApiServices *services, GError **error);
 
 /**
  * api_vm_sync_start / api_vm_sync_stop:
  *
- * Follows the domain service's updates on a thread of its own and keeps power_state, resident_on, domid, metrics, consoles and
- * VBD/VIF.currently_attached true, also over restarts of either daemon.
+ * Follows the domain service's updates on a thread of its own and keeps power_state, resident_on, domid,
+ * metrics, consoles and VBD/VIF.currently_attached true, also over restarts of either daemon.
  */
 typedef struct ApiVmSync ApiVmSync;
 ApiVmSync *api_vm_sync_start(ApiServices *services);
 void api_vm_sync_stop(ApiVmSync *sync); /* NULL is fine */
 
 /**
- * api_storage_socket_handler: an HttpHandler for POST / on the storage socket that the domain service calls: VDI.attach, activate, deactivate, detach.
+ * api_storage_socket_handler: an HttpHandler for POST / on the storage socket that the domain service calls:
+ * VDI.attach, activate, deactivate, detach.
  * @data: the ApiServices
  */
 void api_storage_socket_handler(HttpRequest *request, gpointer data);
 
-/** api_console_handler: CONNECT and GET /console: the VNC or serial stream of a running VM. @data: the ApiServices */
+/** api_console_handler: CONNECT and GET /console: the VNC or serial stream of a running VM. @data: the
+ * ApiServices */
 void api_console_handler(HttpRequest *request, gpointer data);
 
-/** api_error_from_domain / api_error_from_storage: translate a service's error in place, by one table each; other domains pass. Return FALSE. */
+/** api_error_from_domain / api_error_from_storage: translate a service's error in place, by one table each;
+ * other domains pass. Return FALSE. */
 gboolean api_error_from_domain(GError **error, const char *vm_ref);
 gboolean api_error_from_storage(GError **error);

@@ -4,7 +4,8 @@
 
 #include "auth/session.h"
 
-/** password_refuse: SESSION_AUTHENTICATION_FAILED [@user, text]. Returns FALSE. Source: protocol notes 1.5; the reference lists no parameters. */
+/** password_refuse: SESSION_AUTHENTICATION_FAILED [@user, text]. Returns FALSE. Source: protocol notes 1.5;
+ * the reference lists no parameters. */
 gboolean password_refuse(const char *user, GError **error);
 
 /**
@@ -15,8 +16,10 @@ gboolean password_refuse(const char *user, GError **error);
  */
 gboolean password_file_ensure(const char *path, GError **error);
 
-/** password_file_check: an AuthCheck: user "root" and the content of the file that @path (a const char *) names, read at each check. */
+/** password_file_check: an AuthCheck: user "root" and the content of the file that @path (a const char *)
+ * names, read at each check. */
 gboolean password_file_check(gpointer path, const char *user, const char *password, GError **error);
 
-/** password_pam_check: an AuthCheck: the PAM service that @service (a const char *) names; accounts that are locked or expired are refused too. */
+/** password_pam_check: an AuthCheck: the PAM service that @service (a const char *) names; accounts that are
+ * locked or expired are refused too. */
 gboolean password_pam_check(gpointer service, const char *user, const char *password, GError **error);

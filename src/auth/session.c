@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of live sessions and the rows that show them. What a session may do is decided where calls are dispatched (rpc). */
+/* The table of live sessions and the rows that show them. What a session may do is decided where calls are
+ * dispatched (rpc). */
 #include "auth/session.h"
 
 #include "base/text.h"
@@ -7,7 +8,7 @@
 #include "model/errors.h"
 
 /* Source: protocol notes 1.5: sessions die after a day without use; the oldest make room for new ones. */
-#define SESSION_IDLE_S (24 * 60 * 60)
+#define SESSION_IDLE_S          (24 * 60 * 60)
 #define SESSIONS_MAX_PER_CLIENT 500 /* of one user and originator */
 
 typedef struct SessionEntry {
@@ -114,7 +115,8 @@ write_row(Sessions *sessions, DbTxn *txn, const Session *session)
     db_txn_set_string(txn, CLASS_SESSION, ref, SESSION_AUTH_USER_NAME, session->user_name);
     db_txn_set_string(txn, CLASS_SESSION, ref, SESSION_ORIGINATOR, session->originator);
     db_txn_set(txn, CLASS_SESSION, ref, SESSION_LAST_ACTIVE, value_datetime(base_now_us() / G_USEC_PER_SEC));
-    db_txn_set(txn, CLASS_SESSION, ref, SESSION_VALIDATION_TIME, value_datetime(base_now_us() / G_USEC_PER_SEC));
+    db_txn_set(txn, CLASS_SESSION, ref, SESSION_VALIDATION_TIME,
+               value_datetime(base_now_us() / G_USEC_PER_SEC));
     if (sessions->host_ref != NULL)
         db_txn_set_string(txn, CLASS_SESSION, ref, SESSION_THIS_HOST, sessions->host_ref);
     if (session->is_storage_plugin) {

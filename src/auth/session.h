@@ -8,10 +8,10 @@ typedef struct Sessions Sessions;
 
 /* A logged-in client; immutable but for the time of last use. */
 typedef struct Session {
-    const char *ref;       /* a secret */
+    const char *ref; /* a secret */
     const char *user_name;
     const char *originator;
-    ModelRole role;          /* the most privileged of its roles */
+    ModelRole role; /* the most privileged of its roles */
     gboolean is_local_superuser;
     gboolean is_storage_plugin; /* may call internal messages */
 } Session;
@@ -23,7 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Session, session_unref)
 /**
  * AuthCheck:
  *
- * Whether @password is @user's: PAM, or the generated password. May take seconds. FALSE with API_ERROR SESSION_AUTHENTICATION_FAILED [user, text].
+ * Whether @password is @user's: PAM, or the generated password. May take seconds. FALSE with API_ERROR
+ * SESSION_AUTHENTICATION_FAILED [user, text].
  */
 typedef gboolean (*AuthCheck)(gpointer data, const char *user, const char *password, GError **error);
 
@@ -38,13 +39,17 @@ void sessions_set_host(Sessions *sessions, const char *host_ref);
  * sessions_login:
  * @is_trusted: a Unix socket's root: no password is looked at
  *
- * A new session as a row of class session (not stored on disk: refs are secrets). Blocks while the password is checked.
+ * A new session as a row of class session (not stored on disk: refs are secrets). Blocks while the password
+ * is checked.
  */
-Session *sessions_login(Sessions *sessions, const char *user, const char *password, const char *originator, gboolean is_trusted, GError **error);
+Session *sessions_login(Sessions *sessions, const char *user, const char *password, const char *originator,
+                        gboolean is_trusted, GError **error);
 /** sessions_login_internal: for storage plugins and the daemon itself. */
-Session *sessions_login_internal(Sessions *sessions, const char *user, gboolean is_storage_plugin, GError **error);
+Session *sessions_login_internal(Sessions *sessions, const char *user, gboolean is_storage_plugin,
+                                 GError **error);
 /** sessions_find: (transfer full): a live one, marked as used; SESSION_INVALID [ref] otherwise. */
 Session *sessions_find(Sessions *sessions, const char *ref, GError **error);
 gboolean sessions_logout(Sessions *sessions, const char *ref, GError **error);
-/** sessions_on_logout: @function runs after a session is gone (logout, expiry), to wake what waits for it. One. */
+/** sessions_on_logout: @function runs after a session is gone (logout, expiry), to wake what waits for it.
+ * One. */
 void sessions_on_logout(Sessions *sessions, void (*function)(gpointer data, const char *ref), gpointer data);

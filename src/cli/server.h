@@ -12,7 +12,8 @@ typedef struct CliServer CliServer;
 
 /** cli_server_new: all must outlive it. */
 CliServer *cli_server_new(Rpc *rpc, Db *db, Sessions *sessions);
-/** cli_server_stop: breaks off what waits for a client and refuses what comes; the HTTP server may then be freed, which no handler outlives. */
+/** cli_server_stop: breaks off what waits for a client and refuses what comes; the HTTP server may then be
+ * freed, which no handler outlives. */
 void cli_server_stop(CliServer *server);
 /** cli_server_free: breaks off what waits for a client, lets the rest end. NULL is fine. */
 void cli_server_free(CliServer *server);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The API's model as tables: classes, fields, messages, roles. The tables themselves are generated from model/ by gen/;
- * constants for them are in the generated "model/classes.h" (CLASS_VM, VM_POWER_STATE, ...), "model/enums.h" and "model/messages.h". */
+/* The API's model as tables: classes, fields, messages, roles. The tables themselves are generated from
+ * model/ by gen/; constants for them are in the generated "model/classes.h" (CLASS_VM, VM_POWER_STATE, ...),
+ * "model/enums.h" and "model/messages.h". */
 #pragma once
 
 #include "value/type.h"
@@ -34,10 +35,10 @@ typedef struct ModelField {
     const char *name; /* wire name: "name_label" */
     const Type *type;
     FieldQualifier qualifier;
-    gboolean is_persistent;  /* kept over a restart */
-    gboolean is_derived;     /* reverse side of a relation: read from the index, never stored */
-    gboolean is_optional;    /* create() may leave it out */
-    int peer_class;          /* derived fields: the class whose rows point here, and their field; else -1 */
+    gboolean is_persistent; /* kept over a restart */
+    gboolean is_derived;    /* reverse side of a relation: read from the index, never stored */
+    gboolean is_optional;   /* create() may leave it out */
+    int peer_class;         /* derived fields: the class whose rows point here, and their field; else -1 */
     int peer_field;
     FieldOnDelete on_delete; /* for refs that are not derived */
     const char *default_json;
@@ -77,14 +78,23 @@ typedef struct ModelMark {
     const char *operation; /* member of that class's operations enum */
 } ModelMark;
 
-typedef enum ModelRunsOn { RUNS_ON_ANY, RUNS_ON_RESIDENT, RUNS_ON_CHOSEN, RUNS_ON_NAMED, RUNS_ON_SR, RUNS_ON_ALL } ModelRunsOn;
+typedef enum ModelRunsOn {
+    RUNS_ON_ANY,
+    RUNS_ON_RESIDENT,
+    RUNS_ON_CHOSEN,
+    RUNS_ON_NAMED,
+    RUNS_ON_SR,
+    RUNS_ON_ALL
+} ModelRunsOn;
 
 /* What the engine does around a message that acts on objects. */
 typedef struct ModelEngine {
-    const char *const *from_states; /* NULL: any. VM power states, or "plugged"/"unplugged" of VBD, VIF, PBD; of the first mark's object */
+    const char *const *from_states; /* NULL: any. VM power states, or "plugged"/"unplugged" of VBD, VIF, PBD;
+                                       of the first mark's object */
     const ModelMark *marks;
     gsize n_marks;
-    const char *const *conflicts; /* operations of the first mark's object that must not be in progress; NULL: none may be */
+    const char *const *
+        conflicts; /* operations of the first mark's object that must not be in progress; NULL: none may be */
     ModelRunsOn runs_on;
     gboolean allows_template;
     gboolean allows_control_domain;
@@ -111,7 +121,7 @@ typedef struct ModelMessage {
 } ModelMessage;
 
 typedef struct ModelClass {
-    const char *name; /* "VM" */
+    const char *name;       /* "VM" */
     const char *event_name; /* lower case: "vm" */
     gboolean is_persistent; /* rows are kept over a restart */
     gboolean has_rows;      /* auth, event, data_source have none */

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SYSFS "/sys/class/net"
+#define SYSFS         "/sys/class/net"
 #define ATTRIBUTE_MAX 4096
-#define TABLE_MAX (256 * 1024)
+#define TABLE_MAX     (256 * 1024)
 
 void
 network_interface_free(NetworkInterface *interface)
@@ -105,8 +105,8 @@ add_ipv4(NetworkInterface *interface, const struct ifaddrs *entry)
     g_free(interface->netmask);
     interface->address =
         g_strdup(inet_ntop(AF_INET, &((struct sockaddr_in *)entry->ifa_addr)->sin_addr, text, sizeof text));
-    interface->netmask =
-        g_strdup(inet_ntop(AF_INET, &((struct sockaddr_in *)entry->ifa_netmask)->sin_addr, text, sizeof text));
+    interface->netmask = g_strdup(
+        inet_ntop(AF_INET, &((struct sockaddr_in *)entry->ifa_netmask)->sin_addr, text, sizeof text));
 }
 
 static void
@@ -160,7 +160,8 @@ read_interface(const char *name, const struct ifaddrs *addresses)
     return interface;
 }
 
-/* Ports of guests and bridges are ours or another program's to make; a PIF is what leads out of the machine. */
+/* Ports of guests and bridges are ours or another program's to make; a PIF is what leads out of the machine.
+ */
 static gboolean
 is_candidate(const char *name)
 {

@@ -43,25 +43,26 @@ typedef struct RpcWaiter {
 /* One call. Answered exactly once, by job_answer() or one of its kin, which free it. */
 typedef struct RpcJob {
     Rpc *rpc;
-    HttpRequest *request;  /* NULL for a call from inside */
-    RpcWaiter *waiter;     /* NULL for a call over the wire */
+    HttpRequest *request; /* NULL for a call from inside */
+    RpcWaiter *waiter;    /* NULL for a call over the wire */
     const RpcCodec *codec;
-    RpcOrigin origin;      /* its texts are borrowed from the request or the caller */
-    char *called_name;     /* "Async.VM.start" */
+    RpcOrigin origin;  /* its texts are borrowed from the request or the caller */
+    char *called_name; /* "Async.VM.start" */
     const ModelMessage *message;
     gboolean is_async;
-    Value **params;        /* message->n_params of them, without the session, in canonical form */
+    Value **params; /* message->n_params of them, without the session, in canonical form */
     Session *session;
 } RpcJob;
 
-/** job_prepare: finds the message and checks count, types, session and role. Errors: API_ERROR, in the order of protocol notes 1.4. */
+/** job_prepare: finds the message and checks count, types, session and role. Errors: API_ERROR, in the order
+ * of protocol notes 1.4. */
 gboolean job_prepare(RpcJob *job, const char *method, const Value *params, GError **error);
 
 /* Ends of a job; each frees it. */
-void job_answer(RpcJob *job, Value *result);                /* (transfer full) (nullable): NULL is void */
-void job_fail(RpcJob *job, const GError *error);            /* any domain; borrowed */
-void job_answer_text(RpcJob *job, GString *body);           /* (transfer full): a whole reply in the job's codec */
-void job_free(RpcJob *job);                                 /* nobody is there to answer */
+void job_answer(RpcJob *job, Value *result);      /* (transfer full) (nullable): NULL is void */
+void job_fail(RpcJob *job, const GError *error);  /* any domain; borrowed */
+void job_answer_text(RpcJob *job, GString *body); /* (transfer full): a whole reply in the job's codec */
+void job_free(RpcJob *job);                       /* nobody is there to answer */
 
 /** job_actor: who changes the database. */
 DbActor job_actor(const RpcJob *job);
@@ -74,15 +75,18 @@ gboolean regular_is_long(const RpcJob *job);
 void regular_answer(RpcJob *job);
 /** regular_can_run: whether regular_run() can do it: a regular message that writes. */
 gboolean regular_can_run(const RpcJob *job);
-/** regular_run: as a handler would: the work of Async.X.create and destroy where X has no functions of its own. Blocks. */
+/** regular_run: as a handler would: the work of Async.X.create and destroy where X has no functions of its
+ * own. Blocks. */
 gboolean regular_run(RpcJob *job, const DbActor *actor, Value **ret_value, GError **error);
 
 /** custom_run: runs the handler as a task and answers; takes over @job. Blocks. */
 void custom_run(RpcJob *job);
 
-/** parked_can_answer / parked_start: event.from and event.next, which wait without a thread; takes over @job. */
+/** parked_can_answer / parked_start: event.from and event.next, which wait without a thread; takes over @job.
+ */
 gboolean parked_can_answer(const RpcJob *job);
 void parked_start(RpcJob *job);
 
-/** system_answer: the methods that belong to no class; FALSE if @method is none of them. Takes over @job if TRUE. */
+/** system_answer: the methods that belong to no class; FALSE if @method is none of them. Takes over @job if
+ * TRUE. */
 gboolean system_answer(RpcJob *job, const char *method, const Value *params);

@@ -59,8 +59,9 @@ parked_start(RpcJob *job)
     EventHub *events = job->rpc->events;
     g_autoptr(HttpRequest) request = job->request != NULL ? http_request_ref(job->request) : NULL;
     if (model_message_id(job->message) == MSG_EVENT_FROM)
-        parked->wait = event_from_start(events, job->session->ref, job->params[0], value_get_string(job->params[1]),
-                                        value_get_float(job->params[2]), answered, parked);
+        parked->wait =
+            event_from_start(events, job->session->ref, job->params[0], value_get_string(job->params[1]),
+                             value_get_float(job->params[2]), answered, parked);
     else
         parked->wait = event_next_start(events, job->session->ref, answered, parked);
     if (request != NULL)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Everything that is checked before a call does anything: the message's name, the number and types of its parameters, session, role.
+/* Everything that is checked before a call does anything: the message's name, the number and types of its
+ * parameters, session, role.
  *
- * The order is part of the wire: types are read before the session is looked at; an unknown method with a dead session is
- * SESSION_INVALID. Source: protocol notes 1.4. */
+ * The order is part of the wire: types are read before the session is looked at; an unknown method with a
+ * dead session is SESSION_INVALID. Source: protocol notes 1.4. */
 #include "rpc/internal.h"
 
 #include "model/errors.h"
@@ -107,6 +108,6 @@ job_prepare(RpcJob *job, const char *method, const Value *params, GError **error
         return check_count(job->message, method, 0, error) &&
                api_error_message_parameter_count_mismatch(error, method, "1", "0");
     return check_count(job->message, method, n_given - n_session, error) &&
-           read_params(job, params, n_session, error) && find_session(job, params, error) && check_role(job, error) &&
-           check_async(job, error);
+           read_params(job, params, n_session, error) && find_session(job, params, error) &&
+           check_role(job, error) && check_async(job, error);
 }

@@ -31,8 +31,8 @@ rpc_record_field(int class_id, int field, const Value *record, GError **error)
         return rpc_coerce(model_field->type, given, model_field->name, error);
     if (model_field->is_optional)
         return value_ref(model_field->default_value);
-    g_autofree char *text = g_strdup_printf("field %s is missing from the record of class %s", model_field->name,
-                                            model_classes[class_id].name);
+    g_autofree char *text = g_strdup_printf("field %s is missing from the record of class %s",
+                                            model_field->name, model_classes[class_id].name);
     api_error_internal_error(error, text);
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The thousand regular messages, answered from the field tables: getters, setters, adders, removers, get_all, get_record(s), get_by_*,
- * stock create and destroy. Reads answer at once; writes answer when the database says they are durable. */
+/* The thousand regular messages, answered from the field tables: getters, setters, adders, removers, get_all,
+ * get_record(s), get_by_*, stock create and destroy. Reads answer at once; writes answer when the database
+ * says they are durable. */
 #include "rpc/internal.h"
 
 #include "model/errors.h"
@@ -16,7 +17,8 @@ param_text(const RpcJob *job, gsize index)
     return value_get_string(job->params[index]);
 }
 
-/* ---- Reads: each makes a Value --------------------------------------------------------------------------------- */
+/* ---- Reads: each makes a Value
+ * --------------------------------------------------------------------------------- */
 
 static Value *
 read_getter(RpcJob *job, GError **error)
@@ -115,12 +117,14 @@ read_by_name(RpcJob *job, GError **error)
     return refs_of(rows);
 }
 
-/* ---- Writes: each records steps -------------------------------------------------------------------------------- */
+/* ---- Writes: each records steps
+ * -------------------------------------------------------------------------------- */
 
 static gboolean
 write_setter(RpcJob *job, DbTxn *txn, Value **ret_value, GError **error)
 {
-    db_txn_set(txn, job->message->class_id, param_text(job, 0), job->message->field, value_ref(job->params[1]));
+    db_txn_set(txn, job->message->class_id, param_text(job, 0), job->message->field,
+               value_ref(job->params[1]));
     return TRUE;
 }
 
@@ -164,7 +168,8 @@ write_destroy(RpcJob *job, DbTxn *txn, Value **ret_value, GError **error)
     return TRUE;
 }
 
-/* ---- The table -------------------------------------------------------------------------------------------------- */
+/* ---- The table
+ * -------------------------------------------------------------------------------------------------- */
 
 static const struct RegularKind {
     Value *(*read)(RpcJob *job, GError **error);
@@ -215,7 +220,8 @@ regular_is_long(const RpcJob *job)
     return reads_all && db_count(job->rpc->db, job->message->class_id) > MANY_ROWS;
 }
 
-/* ---- Answers ---------------------------------------------------------------------------------------------------- */
+/* ---- Answers
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Lists of records are put together from each row's kept text, without a Value in between. */
 static void

@@ -21,7 +21,12 @@ rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHan
         struct ApiServices *services, guint n_workers)
 {
     Rpc *rpc = g_new0(Rpc, 1);
-    *rpc = (Rpc){.db = db, .events = events, .sessions = sessions, .tasks = tasks, .handlers = handlers, .services = services};
+    *rpc = (Rpc){.db = db,
+                 .events = events,
+                 .sessions = sessions,
+                 .tasks = tasks,
+                 .handlers = handlers,
+                 .services = services};
     rpc->workers = g_thread_pool_new(run_on_worker, NULL, (int)n_workers, FALSE, NULL);
     return rpc;
 }
@@ -44,7 +49,8 @@ rpc_free(Rpc *rpc)
     g_free(rpc);
 }
 
-/* ---- Over the wire ---------------------------------------------------------------------------------------------- */
+/* ---- Over the wire
+ * ---------------------------------------------------------------------------------------------- */
 
 static gboolean
 read_call(RpcJob *job, XmlrpcCall *ret_call, GError **error)
@@ -79,7 +85,8 @@ rpc_http_handler(HttpRequest *request, gpointer data)
     job->rpc = data;
     job->request = http_request_ref(request);
     job->codec = &rpc_codec_xml;
-    job->origin = (RpcOrigin){.is_trusted = http_request_is_trusted(request), .peer = http_request_peer(request),
+    job->origin = (RpcOrigin){.is_trusted = http_request_is_trusted(request),
+                              .peer = http_request_peer(request),
                               .subtask_of = http_request_header(request, "subtask-of")};
     g_auto(XmlrpcCall) call = {NULL, NULL};
     g_autoptr(GError) error = NULL;
@@ -95,7 +102,8 @@ rpc_http_handler(HttpRequest *request, gpointer data)
         job_fail(job, error);
 }
 
-/* ---- From inside ------------------------------------------------------------------------------------------------ */
+/* ---- From inside
+ * ------------------------------------------------------------------------------------------------ */
 
 static void
 waiter_wait(RpcWaiter *waiter)
@@ -108,7 +116,8 @@ waiter_wait(RpcWaiter *waiter)
     g_cond_clear(&waiter->done);
 }
 
-/* The caller's thread may wait, so it does the work itself; what goes on after the answer needs one of the pool. */
+/* The caller's thread may wait, so it does the work itself; what goes on after the answer needs one of the
+ * pool. */
 static void
 dispatch_inside(RpcJob *job)
 {
@@ -123,7 +132,8 @@ dispatch_inside(RpcJob *job)
 }
 
 gboolean
-rpc_invoke(Rpc *rpc, const RpcOrigin *origin, const char *method, Value *params, Value **ret_value, GError **error)
+rpc_invoke(Rpc *rpc, const RpcOrigin *origin, const char *method, Value *params, Value **ret_value,
+           GError **error)
 {
     RpcWaiter waiter = {.is_done = FALSE};
     g_mutex_init(&waiter.lock);

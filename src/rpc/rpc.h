@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From a request to its reply: finds the message, reads its parameters by the model's types, checks session and role, then answers regular messages from the
- * object database itself and hands custom ones to their handler on a worker thread, as a task. Async.X and X are the same code. */
+/* From a request to its reply: finds the message, reads its parameters by the model's types, checks session
+ * and role, then answers regular messages from the object database itself and hands custom ones to their
+ * handler on a worker thread, as a task. Async.X and X are the same code. */
 #pragma once
 
 #include "auth/session.h"
@@ -15,8 +16,8 @@ struct ApiServices; /* what handlers work with: api/services.h; opaque here */
 
 /* Where a call comes from. */
 typedef struct RpcOrigin {
-    gboolean is_trusted; /* a Unix socket's root: login checks no password */
-    const char *peer;    /* "127.0.0.1", "unix", "cli" */
+    gboolean is_trusted;    /* a Unix socket's root: login checks no password */
+    const char *peer;       /* "127.0.0.1", "unix", "cli" */
     const char *subtask_of; /* (nullable): task ref from the subtask-of header */
 } RpcOrigin;
 
@@ -27,13 +28,14 @@ typedef struct ApiCall {
     struct ApiServices *services;
     const ModelMessage *message;
     const RpcOrigin *origin;
-    Session *session;         /* NULL for the few messages without */
-    Task *task;               /* the task this runs as; never NULL in a handler */
+    Session *session;          /* NULL for the few messages without */
+    Task *task;                /* the task this runs as; never NULL in a handler */
     GCancellable *cancellable; /* the task's */
-    DbActor actor;            /* for db_txn_new() */
+    DbActor actor;             /* for db_txn_new() */
 } ApiCall;
 
-/* A custom message's entry: generated code that unpacks @params into the message's argument struct and calls api_<class>__<message>(). Void messages leave *@ret_value NULL. */
+/* A custom message's entry: generated code that unpacks @params into the message's argument struct and calls
+ * api_<class>__<message>(). Void messages leave *@ret_value NULL. */
 typedef gboolean (*RpcHandler)(ApiCall *call, Value *const *params, Value **ret_value, GError **error);
 
 /**
@@ -41,10 +43,12 @@ typedef gboolean (*RpcHandler)(ApiCall *call, Value *const *params, Value **ret_
  * @handlers: by message index (model_n_messages of them); NULL answers NOT_IMPLEMENTED [name]
  * @n_workers: threads for handlers that wait on something
  */
-Rpc *rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHandler *handlers, struct ApiServices *services, guint n_workers);
+Rpc *rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHandler *handlers,
+             struct ApiServices *services, guint n_workers);
 /** rpc_set_host: what tasks name as resident_on. Before the first call. */
 void rpc_set_host(Rpc *rpc, const char *host_ref);
-void rpc_free(Rpc *rpc); /* lets running handlers end (their cancellables are triggered), then frees. NULL is fine */
+void rpc_free(
+    Rpc *rpc); /* lets running handlers end (their cancellables are triggered), then frees. NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rpc, rpc_free)
 
 /** rpc_http_handler: route this at POST / (body bound RPC_BODY_MAX_BYTES) with the Rpc as data. */
@@ -56,7 +60,8 @@ void rpc_http_handler(HttpRequest *request, gpointer rpc);
  * @method: "VM.start", "Async.VM.start"
  * @params: array as on the wire: the session ref first where the message takes one
  *
- * The same call from inside the process (xe's server side, back-calls); same checks and errors. Blocks until it is done: worker threads only.
- * Errors: API_ERROR.
+ * The same call from inside the process (xe's server side, back-calls); same checks and errors. Blocks until
+ * it is done: worker threads only. Errors: API_ERROR.
  */
-gboolean rpc_invoke(Rpc *rpc, const RpcOrigin *origin, const char *method, Value *params, Value **ret_value, GError **error);
+gboolean rpc_invoke(Rpc *rpc, const RpcOrigin *origin, const char *method, Value *params, Value **ret_value,
+                    GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Reads an expression into a tree and evaluates it on rows. Values are compared as the peer's database spells them. */
+/* Reads an expression into a tree and evaluates it on rows. Values are compared as the peer's database spells
+ * them. */
 #include "rpc/where.h"
 
 #include "model/errors.h"
@@ -18,8 +19,8 @@ typedef struct Operand {
 
 struct Where {
     WhereKind kind;
-    Where *left; /* NOT, AND, OR */
-    Where *right; /* AND, OR */
+    Where *left;         /* NOT, AND, OR */
+    Where *right;        /* AND, OR */
     Operand operands[2]; /* EQUAL */
 };
 
@@ -42,7 +43,8 @@ where_free(Where *where)
     g_free(where);
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+/* ---- Reading
+ * ------------------------------------------------------------------------------------------------------ */
 
 static Where *
 refuse(const Parser *parser, const char *reason, GError **error)
@@ -188,7 +190,8 @@ where_parse(const ModelClass *model_class, const char *text, GError **error)
     return *parser.at == '\0' ? g_steal_pointer(&where) : refuse(&parser, "text after the expression", error);
 }
 
-/* ---- Evaluation ---------------------------------------------------------------------------------------------------- */
+/* ---- Evaluation
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void append_text(GString *out, const Value *value, gboolean is_inner);
 

@@ -70,8 +70,9 @@ test_matches(Fixture *fixture, gconstpointer data)
 static void
 test_refused(Fixture *fixture, gconstpointer data)
 {
-    static const char *const texts[] = {"", "tru", "truex", "field \"nosuch\" = \"x\"", "\"a\"", "\"a\" =", "\"a\" = \"b", "(true",
-                                        "true true", "not", "true and", "field name = \"x\""};
+    static const char *const texts[] = {"",          "tru",     "truex",       "field \"nosuch\" = \"x\"",
+                                        "\"a\"",     "\"a\" =", "\"a\" = \"b", "(true",
+                                        "true true", "not",     "true and",    "field name = \"x\""};
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autoptr(GError) error = NULL;
         g_assert_null(where_parse(&model_classes[CLASS_VM], texts[i], &error));

@@ -63,8 +63,9 @@ count_sockets(GPtrArray *processors)
 static Value *
 cpu_info(GPtrArray *processors)
 {
-    static const char *const copied[][2] = {{"vendor", "vendor_id"}, {"speed", "cpu MHz"},      {"modelname", "model name"},
-                                            {"family", "cpu family"}, {"model", "model"},       {"stepping", "stepping"},
+    static const char *const copied[][2] = {{"vendor", "vendor_id"},     {"speed", "cpu MHz"},
+                                            {"modelname", "model name"}, {"family", "cpu family"},
+                                            {"model", "model"},          {"stepping", "stepping"},
                                             {"flags", "flags"}};
     Value *info = value_map_new(16);
     GHashTable *first = g_ptr_array_index(processors, 0);

@@ -2,8 +2,8 @@
 /* Messages of class host that need nothing but this machine and its rows. */
 #include "api/host/internal.h"
 
-#include "base/text.h"
 #include "base/file.h"
+#include "base/text.h"
 #include <time.h>
 
 #define CERTIFICATE_MAX (1024 * 1024)
@@ -46,7 +46,8 @@ api_host__get_servertime(ApiCall *call, const HostGetServertimeArgs *args, Value
 
 /* Source: protocol notes 1.1: a local time carries no zone */
 gboolean
-api_host__get_server_localtime(ApiCall *call, const HostGetServerLocaltimeArgs *args, Value **ret_value, GError **error)
+api_host__get_server_localtime(ApiCall *call, const HostGetServerLocaltimeArgs *args, Value **ret_value,
+                               GError **error)
 {
     if (!require_host(call, args->host, error))
         return FALSE;
@@ -60,7 +61,8 @@ api_host__get_server_localtime(ApiCall *call, const HostGetServerLocaltimeArgs *
 }
 
 gboolean
-api_host__compute_free_memory(ApiCall *call, const HostComputeFreeMemoryArgs *args, Value **ret_value, GError **error)
+api_host__compute_free_memory(ApiCall *call, const HostComputeFreeMemoryArgs *args, Value **ret_value,
+                              GError **error)
 {
     if (!require_host(call, args->host, error))
         return FALSE;
@@ -71,7 +73,8 @@ api_host__compute_free_memory(ApiCall *call, const HostComputeFreeMemoryArgs *ar
 }
 
 gboolean
-api_host__compute_memory_overhead(ApiCall *call, const HostComputeMemoryOverheadArgs *args, Value **ret_value, GError **error)
+api_host__compute_memory_overhead(ApiCall *call, const HostComputeMemoryOverheadArgs *args, Value **ret_value,
+                                  GError **error)
 {
     g_autoptr(DbRow) row = db_require(call->db, CLASS_HOST, args->host.id, error);
     if (row == NULL)
@@ -81,7 +84,8 @@ api_host__compute_memory_overhead(ApiCall *call, const HostComputeMemoryOverhead
 }
 
 gboolean
-api_host__get_server_certificate(ApiCall *call, const HostGetServerCertificateArgs *args, Value **ret_value, GError **error)
+api_host__get_server_certificate(ApiCall *call, const HostGetServerCertificateArgs *args, Value **ret_value,
+                                 GError **error)
 {
     if (!require_host(call, args->host, error))
         return FALSE;
@@ -95,7 +99,8 @@ api_host__get_server_certificate(ApiCall *call, const HostGetServerCertificateAr
 
 /* Source: API reference, host.get_management_interface: the PIF that carries management traffic */
 gboolean
-api_host__get_management_interface(ApiCall *call, const HostGetManagementInterfaceArgs *args, Value **ret_value, GError **error)
+api_host__get_management_interface(ApiCall *call, const HostGetManagementInterfaceArgs *args,
+                                   Value **ret_value, GError **error)
 {
     if (!require_host(call, args->host, error))
         return FALSE;

@@ -20,8 +20,9 @@ static const char *
 insert_network(DbTxn *txn, const NetworkInterface *interface)
 {
     g_autofree char *label = g_strconcat("Pool-wide network associated with ", interface->name, NULL);
-    g_autofree char *bridge = g_str_has_prefix(interface->name, "eth") ? g_strconcat("xenbr", interface->name + 3, NULL)
-                                                                       : g_strconcat("br", interface->name, NULL);
+    g_autofree char *bridge = g_str_has_prefix(interface->name, "eth")
+                                  ? g_strconcat("xenbr", interface->name + 3, NULL)
+                                  : g_strconcat("br", interface->name, NULL);
     const char *network = db_txn_insert(txn, CLASS_NETWORK, NULL);
     db_txn_set_string(txn, CLASS_NETWORK, network, NETWORK_NAME_LABEL, label);
     db_txn_set_string(txn, CLASS_NETWORK, network, NETWORK_BRIDGE, bridge);
@@ -39,7 +40,8 @@ write_metrics(DbTxn *txn, const char *metrics, const NetworkInterface *interface
     db_txn_set_string(txn, CLASS_PIF_METRICS, metrics, PIF_METRICS_DEVICE_ID, interface->device_id);
     db_txn_set_string(txn, CLASS_PIF_METRICS, metrics, PIF_METRICS_DEVICE_NAME, interface->name);
     db_txn_set_string(txn, CLASS_PIF_METRICS, metrics, PIF_METRICS_PCI_BUS_PATH, interface->bus_path);
-    db_txn_set(txn, CLASS_PIF_METRICS, metrics, PIF_METRICS_LAST_UPDATED, value_datetime(base_now_us() / G_USEC_PER_SEC));
+    db_txn_set(txn, CLASS_PIF_METRICS, metrics, PIF_METRICS_LAST_UPDATED,
+               value_datetime(base_now_us() / G_USEC_PER_SEC));
 }
 
 static const char *
@@ -73,9 +75,11 @@ write_pif(DbTxn *txn, const char *pif, const NetworkInterface *interface, gboole
     db_txn_set_string(txn, CLASS_PIF, pif, PIF_GATEWAY, interface->gateway);
     db_txn_set_string(txn, CLASS_PIF, pif, PIF_DNS, servers);
     /* Unverified: a lease looks like a fixed address here; what configures it is not ours to ask */
-    db_txn_set_string(txn, CLASS_PIF, pif, PIF_IP_CONFIGURATION_MODE,
-                      ip_configuration_mode_name(has_address ? IP_CONFIGURATION_MODE_STATIC : IP_CONFIGURATION_MODE_NONE));
-    db_txn_set(txn, CLASS_PIF, pif, PIF_IPV6, value_array_of_strings((const char *const *)interface->addresses_ipv6));
+    db_txn_set_string(
+        txn, CLASS_PIF, pif, PIF_IP_CONFIGURATION_MODE,
+        ip_configuration_mode_name(has_address ? IP_CONFIGURATION_MODE_STATIC : IP_CONFIGURATION_MODE_NONE));
+    db_txn_set(txn, CLASS_PIF, pif, PIF_IPV6,
+               value_array_of_strings((const char *const *)interface->addresses_ipv6));
 }
 
 /* The one that leads to the default route, else the first with an address. */
@@ -107,5 +111,6 @@ host_write_interfaces(ApiServices *services, DbTxn *txn, const char *host)
         if (known != NULL)
             write_metrics(txn, db_row_string(known, PIF_METRICS), interface);
     }
-    db_txn_set_string(txn, CLASS_HOST, host, HOST_ADDRESS, management != NULL ? management->address : "127.0.0.1");
+    db_txn_set_string(txn, CLASS_HOST, host, HOST_ADDRESS,
+                      management != NULL ? management->address : "127.0.0.1");
 }

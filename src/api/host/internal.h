@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of this folder share: each brings one kind of row up to date at start, in the same transaction. */
+/* What the files of this folder share: each brings one kind of row up to date at start, in the same
+ * transaction. */
 #pragma once
 
 #include "api/services.h"
 
-/** host_write_software: version, capabilities, licence: what the host record says of the program and the machine's kind. */
+/** host_write_software: version, capabilities, licence: what the host record says of the program and the
+ * machine's kind. */
 void host_write_software(ApiServices *services, DbTxn *txn, const char *host_ref);
 
 /** host_write_cpus: host.cpu_info and one host_cpu row per processor. */

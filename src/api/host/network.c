@@ -4,7 +4,8 @@
 
 #include "rpc/record.h"
 
-/* A bridge name that no network has: xapi0, xapi1, ... Runs in the transaction, so two at once get different ones. */
+/* A bridge name that no network has: xapi0, xapi1, ... Runs in the transaction, so two at once get different
+ * ones. */
 static gboolean
 name_bridge(DbTxn *txn, gpointer data, GError **error)
 {
@@ -61,7 +62,8 @@ gboolean
 api_network__add_purpose(ApiCall *call, const NetworkAddPurposeArgs *args, GError **error)
 {
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
-    db_txn_set_add(txn, CLASS_NETWORK, args->self.id, NETWORK_PURPOSE, value_string(network_purpose_name(args->value)));
+    db_txn_set_add(txn, CLASS_NETWORK, args->self.id, NETWORK_PURPOSE,
+                   value_string(network_purpose_name(args->value)));
     return db_txn_commit(txn, NULL, error);
 }
 

@@ -10,11 +10,11 @@
 /* The API of the 2013 reference, which every client since accepts. Source: protocol notes 11. */
 #define API_VERSION_MAJOR 2
 #define API_VERSION_MINOR 0
-#define API_VENDOR "XenSource"
+#define API_VENDOR        "XenSource"
 /* Clients split these at dots and expect numbers. */
-#define PLATFORM_NAME "XCP"
+#define PLATFORM_NAME    "XCP"
 #define PLATFORM_VERSION "2.1.1"
-#define MEMINFO_MAX (64 * 1024)
+#define MEMINFO_MAX      (64 * 1024)
 
 static Value *
 text_map(const char *const *pairs)
@@ -30,22 +30,64 @@ software_version(void)
 {
     struct utsname kernel;
     uname(&kernel);
-    const char *const pairs[] = {
-        "product_brand", "Xylem", "product_version", XYLEM_VERSION, "product_version_text", XYLEM_VERSION,
-        "product_version_text_short", XYLEM_VERSION, "platform_name", PLATFORM_NAME, "platform_version", PLATFORM_VERSION,
-        "xapi", "1.3", "build_number", XYLEM_VERSION, "hostname", g_get_host_name(), "linux", kernel.release,
-        "network_backend", "bridge", "db_schema", "1", NULL};
+    const char *const pairs[] = {"product_brand",
+                                 "Xylem",
+                                 "product_version",
+                                 XYLEM_VERSION,
+                                 "product_version_text",
+                                 XYLEM_VERSION,
+                                 "product_version_text_short",
+                                 XYLEM_VERSION,
+                                 "platform_name",
+                                 PLATFORM_NAME,
+                                 "platform_version",
+                                 PLATFORM_VERSION,
+                                 "xapi",
+                                 "1.3",
+                                 "build_number",
+                                 XYLEM_VERSION,
+                                 "hostname",
+                                 g_get_host_name(),
+                                 "linux",
+                                 kernel.release,
+                                 "network_backend",
+                                 "bridge",
+                                 "db_schema",
+                                 "1",
+                                 NULL};
     return text_map(pairs);
 }
 
-/* Source: protocol notes 11: "negative" sense: restrict_x=false means allowed; nothing here needs a licence. */
+/* Source: protocol notes 11: "negative" sense: restrict_x=false means allowed; nothing here needs a licence.
+ */
 static Value *
 license_params(void)
 {
-    static const char *const restrictions[] = {
-        "vlan", "qos", "pool_attached_storage", "pooling", "connection", "checkpoint", "gpu", "dr", "vif_locking",
-        "storage_xen_motion", "vgpu", "xen_motion", "rbac", "cbt", "zstd_export", "live_patching", "set_vcpus_number_live",
-        "usb_passthrough", "network_sriov", "igmp_snooping", "pool_size", "dmc", "email_alerting", "ad", NULL};
+    static const char *const restrictions[] = {"vlan",
+                                               "qos",
+                                               "pool_attached_storage",
+                                               "pooling",
+                                               "connection",
+                                               "checkpoint",
+                                               "gpu",
+                                               "dr",
+                                               "vif_locking",
+                                               "storage_xen_motion",
+                                               "vgpu",
+                                               "xen_motion",
+                                               "rbac",
+                                               "cbt",
+                                               "zstd_export",
+                                               "live_patching",
+                                               "set_vcpus_number_live",
+                                               "usb_passthrough",
+                                               "network_sriov",
+                                               "igmp_snooping",
+                                               "pool_size",
+                                               "dmc",
+                                               "email_alerting",
+                                               "ad",
+                                               NULL};
     Value *params = value_map_new(32);
     value_map_set(params, "expiry", value_string("never"));
     value_map_set(params, "enable_xha", value_string("true"));
@@ -95,7 +137,8 @@ host_write_memory(DbTxn *txn, const char *metrics)
     host_memory_bytes(&total, &free_bytes);
     db_txn_set_int(txn, CLASS_HOST_METRICS, metrics, HOST_METRICS_MEMORY_TOTAL, (gint64)total);
     db_txn_set_int(txn, CLASS_HOST_METRICS, metrics, HOST_METRICS_MEMORY_FREE, (gint64)free_bytes);
-    db_txn_set(txn, CLASS_HOST_METRICS, metrics, HOST_METRICS_LAST_UPDATED, value_datetime(base_now_us() / G_USEC_PER_SEC));
+    db_txn_set(txn, CLASS_HOST_METRICS, metrics, HOST_METRICS_LAST_UPDATED,
+               value_datetime(base_now_us() / G_USEC_PER_SEC));
 }
 
 void

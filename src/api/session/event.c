@@ -26,7 +26,8 @@ api_event__get_current_id(ApiCall *call, Value **ret_value, GError **error)
 gboolean
 api_event__inject(ApiCall *call, const EventInjectArgs *args, Value **ret_value, GError **error)
 {
-    g_autofree char *token = event_inject(call->services->events, &call->actor, args->class_, args->ref, error);
+    g_autofree char *token =
+        event_inject(call->services->events, &call->actor, args->class_, args->ref, error);
     if (token == NULL)
         return FALSE;
     *ret_value = value_string(token);

@@ -134,7 +134,8 @@ api_message__get_by_uuid(ApiCall *call, const MessageGetByUuidArgs *args, Value 
 }
 
 gboolean
-api_message__get_all_records_where(ApiCall *call, const MessageGetAllRecordsWhereArgs *args, Value **ret_value, GError **error)
+api_message__get_all_records_where(ApiCall *call, const MessageGetAllRecordsWhereArgs *args,
+                                   Value **ret_value, GError **error)
 {
     g_autoptr(Where) where = where_parse(&model_classes[CLASS_MESSAGE], args->expr, error);
     if (where == NULL)

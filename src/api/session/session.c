@@ -3,10 +3,11 @@
 #include "api/services.h"
 
 gboolean
-api_session__login_with_password(ApiCall *call, const SessionLoginWithPasswordArgs *args, Value **ret_value, GError **error)
+api_session__login_with_password(ApiCall *call, const SessionLoginWithPasswordArgs *args, Value **ret_value,
+                                 GError **error)
 {
-    g_autoptr(Session) session = sessions_login(call->services->sessions, args->uname, args->pwd, args->originator,
-                                                call->origin->is_trusted, error);
+    g_autoptr(Session) session = sessions_login(call->services->sessions, args->uname, args->pwd,
+                                                args->originator, call->origin->is_trusted, error);
     if (session == NULL)
         return FALSE;
     *ret_value = value_string(session->ref);
@@ -19,7 +20,8 @@ api_session__logout(ApiCall *call, GError **error)
     return sessions_logout(call->services->sessions, call->session->ref, error);
 }
 
-/* Source: API reference: identifiers of externally authenticated users with live sessions; local ones have none */
+/* Source: API reference: identifiers of externally authenticated users with live sessions; local ones have
+ * none */
 gboolean
 api_session__get_all_subject_identifiers(ApiCall *call, Value **ret_value, GError **error)
 {

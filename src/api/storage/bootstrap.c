@@ -43,7 +43,8 @@ write_sms(ApiServices *services, GError **error)
     return db_txn_commit(txn, NULL, error);
 }
 
-/* An SR that cannot be attached now must not keep the server from starting: its PBD shows the truth instead. */
+/* An SR that cannot be attached now must not keep the server from starting: its PBD shows the truth instead.
+ */
 static gboolean
 attach_again(ApiServices *services, const DbRow *pbd, GError **error)
 {

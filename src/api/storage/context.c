@@ -39,7 +39,8 @@ fill_call(StorageContext *context, ApiServices *services, Task *task)
 }
 
 gboolean
-storage_context_sr(StorageContext *context, ApiServices *services, Task *task, const char *sr_ref, GError **error)
+storage_context_sr(StorageContext *context, ApiServices *services, Task *task, const char *sr_ref,
+                   GError **error)
 {
     context->sr = db_require(services->db, CLASS_SR, sr_ref, error);
     if (context->sr == NULL)
@@ -52,7 +53,8 @@ storage_context_sr(StorageContext *context, ApiServices *services, Task *task, c
 }
 
 gboolean
-storage_context_attached_sr(StorageContext *context, ApiServices *services, Task *task, const char *sr_ref, GError **error)
+storage_context_attached_sr(StorageContext *context, ApiServices *services, Task *task, const char *sr_ref,
+                            GError **error)
 {
     if (!storage_context_sr(context, services, task, sr_ref, error))
         return FALSE;
@@ -60,7 +62,8 @@ storage_context_attached_sr(StorageContext *context, ApiServices *services, Task
 }
 
 gboolean
-storage_context_vdi(StorageContext *context, ApiServices *services, Task *task, const char *vdi_ref, GError **error)
+storage_context_vdi(StorageContext *context, ApiServices *services, Task *task, const char *vdi_ref,
+                    GError **error)
 {
     context->vdi = db_require(services->db, CLASS_VDI, vdi_ref, error);
     if (context->vdi == NULL)

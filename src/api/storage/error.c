@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Errors of the storage service become the API's. They carry the wire code already; only the carrier changes. */
+/* Errors of the storage service become the API's. They carry the wire code already; only the carrier changes.
+ */
 #include "api/services.h"
 
 gboolean

@@ -7,7 +7,8 @@
 #include "rpc/record.h"
 
 static gboolean
-set_attached(ApiServices *services, const DbActor *actor, const char *pbd_ref, gboolean is_attached, GError **error)
+set_attached(ApiServices *services, const DbActor *actor, const char *pbd_ref, gboolean is_attached,
+             GError **error)
 {
     g_autoptr(DbTxn) txn = db_txn_new(services->db, actor);
     db_txn_set_bool(txn, CLASS_PBD, pbd_ref, PBD_CURRENTLY_ATTACHED, is_attached);

@@ -5,7 +5,9 @@
 #include "api/storage/context.h"
 
 /** pbd_plug: attaches the SR and scans it; fine if it is attached already. */
-gboolean pbd_plug(ApiServices *services, Task *task, const DbActor *actor, const char *sr_ref, GError **error);
+gboolean pbd_plug(ApiServices *services, Task *task, const DbActor *actor, const char *sr_ref,
+                  GError **error);
 
 /** pbd_unplug: detaches the SR; fine if it is not attached. Errors: SR_DEVICE_IN_USE and the plugin's. */
-gboolean pbd_unplug(ApiServices *services, Task *task, const DbActor *actor, const char *sr_ref, GError **error);
+gboolean pbd_unplug(ApiServices *services, Task *task, const DbActor *actor, const char *sr_ref,
+                    GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* SR.scan: rows are made for disks that are new, changed for those that changed, and removed for those that are gone. */
+/* SR.scan: rows are made for disks that are new, changed for those that changed, and removed for those that
+ * are gone. */
 #include "api/storage/scan.h"
 
 #include "base/text.h"
@@ -59,11 +60,12 @@ static gboolean
 is_unchanged(const DbRow *row, const StorageVdi *vdi)
 {
     return g_str_equal(db_row_string(row, VDI_LOCATION), vdi->location) && !db_row_bool(row, VDI_MISSING) &&
-           (!vdi->is_complete || (db_row_int(row, VDI_VIRTUAL_SIZE) == (gint64)vdi->virtual_size &&
-                                  db_row_int(row, VDI_PHYSICAL_UTILISATION) == (gint64)vdi->physical_utilisation &&
-                                  db_row_bool(row, VDI_READ_ONLY) == vdi->is_read_only &&
-                                  db_row_bool(row, VDI_MANAGED) == vdi->is_managed &&
-                                  (vdi->sm_config == NULL || value_equal(row->fields[VDI_SM_CONFIG], vdi->sm_config))));
+           (!vdi->is_complete ||
+            (db_row_int(row, VDI_VIRTUAL_SIZE) == (gint64)vdi->virtual_size &&
+             db_row_int(row, VDI_PHYSICAL_UTILISATION) == (gint64)vdi->physical_utilisation &&
+             db_row_bool(row, VDI_READ_ONLY) == vdi->is_read_only &&
+             db_row_bool(row, VDI_MANAGED) == vdi->is_managed &&
+             (vdi->sm_config == NULL || value_equal(row->fields[VDI_SM_CONFIG], vdi->sm_config))));
 }
 
 /* Rows of disks that are gone. One that a VM refers to stays and says that its disk is missing. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The storage socket: where the domain service has the disks of its VMs attached, activated, deactivated and detached.
+/* The storage socket: where the domain service has the disks of its VMs attached, activated, deactivated and
+ * detached.
  *
- * Calls are XML-RPC with one struct {dbg, dp, sr, vdi, read_write}; SR and VDI by uuid. A plugin may take its time, so calls run on threads of
- * their own. */
+ * Calls are XML-RPC with one struct {dbg, dp, sr, vdi, read_write}; SR and VDI by uuid. A plugin may take its
+ * time, so calls run on threads of their own. */
 #include "api/storage/context.h"
 
 #include "value/xmlrpc.h"
@@ -47,7 +48,8 @@ activate(ApiServices *services, StorageContext *context, const SocketArgs *args,
 static Value *
 deactivate(ApiServices *services, StorageContext *context, const SocketArgs *args, GError **error)
 {
-    return storage_vdi_deactivate(services->storage, &context->call, args->dp, error) ? value_string("") : NULL;
+    return storage_vdi_deactivate(services->storage, &context->call, args->dp, error) ? value_string("")
+                                                                                      : NULL;
 }
 
 static Value *
@@ -81,7 +83,8 @@ run(ApiServices *services, const struct SocketMethod *method, const Value *args,
 {
     Value *read_write = value_map_get(args, "read_write");
     SocketArgs socket_args = {value_map_get_string(args, "dp", ""),
-                              read_write != NULL && value_kind(read_write) == VALUE_BOOL && value_get_bool(read_write)};
+                              read_write != NULL && value_kind(read_write) == VALUE_BOOL &&
+                                  value_get_bool(read_write)};
     const char *uuid = value_map_get_string(args, "vdi", "");
     g_autoptr(DbRow) vdi = db_get_by_uuid(services->db, CLASS_VDI, uuid);
     g_auto(StorageContext) context = {0};

@@ -80,7 +80,8 @@ make_and_plug(ApiCall *call, const char *sr_ref, gint64 size_bytes, GError **err
 gboolean
 api_sr__create(ApiCall *call, const SrCreateArgs *args, Value **ret_value, GError **error)
 {
-    SrSpec spec = {NULL, args->name_label, args->name_description, args->type, args->content_type, args->shared, args->sm_config};
+    SrSpec spec = {NULL,         args->name_label, args->name_description, args->type, args->content_type,
+                   args->shared, args->sm_config};
     if (args->physical_size < 0)
         return api_error_invalid_value(error, "physical_size", "a negative size");
     if (!require_driver(call->services, args->type, error))
@@ -99,8 +100,8 @@ api_sr__create(ApiCall *call, const SrCreateArgs *args, Value **ret_value, GErro
 gboolean
 api_sr__introduce(ApiCall *call, const SrIntroduceArgs *args, Value **ret_value, GError **error)
 {
-    SrSpec spec = {args->uuid, args->name_label, args->name_description, args->type, args->content_type, args->shared,
-                   args->sm_config};
+    SrSpec spec = {args->uuid,         args->name_label, args->name_description, args->type,
+                   args->content_type, args->shared,     args->sm_config};
     if (!require_driver(call->services, args->type, error))
         return FALSE;
     g_autoptr(DbRow) known = db_get_by_uuid(call->db, CLASS_SR, args->uuid);
@@ -205,7 +206,8 @@ api_sr__get_supported_types(ApiCall *call, Value **ret_value, GError **error)
     return TRUE;
 }
 
-/* ---- Fields that have a setter of their own ---------------------------------------------------------------------- */
+/* ---- Fields that have a setter of their own
+ * ---------------------------------------------------------------------- */
 
 static gboolean
 set_field(ApiCall *call, const char *sr_ref, int field, Value *value, GError **error)

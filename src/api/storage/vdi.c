@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Disks: made, destroyed, snapshotted, cloned and resized: plugin first, then the row, so that a row never names a disk that is not there.
- * A crash in between leaves a disk without a row, which the next scan of the SR finds. */
+/* Disks: made, destroyed, snapshotted, cloned and resized: plugin first, then the row, so that a row never
+ * names a disk that is not there. A crash in between leaves a disk without a row, which the next scan of the
+ * SR finds. */
 #include "api/storage/vdi.h"
 
 #include "api/storage/scan.h"
 #include "base/text.h"
 #include "rpc/record.h"
 
-/* ---- The new row -------------------------------------------------------------------------------------------------- */
+/* ---- The new row
+ * -------------------------------------------------------------------------------------------------- */
 
 /* A plugin that calls back has made the row itself (VDI.db_introduce); ours do not. */
 static const char *
@@ -30,9 +32,11 @@ remove_disk(ApiCall *call, StorageContext *context, const StorageVdi *vdi)
     storage_vdi_delete(call->services->storage, &removal, NULL);
 }
 
-/* Commits @txn, which holds the row of the new disk @vdi; a disk whose row cannot be written is taken away again. */
+/* Commits @txn, which holds the row of the new disk @vdi; a disk whose row cannot be written is taken away
+ * again. */
 static char *
-commit_row(ApiCall *call, StorageContext *context, DbTxn *txn, const char *row_ref, const StorageVdi *vdi, GError **error)
+commit_row(ApiCall *call, StorageContext *context, DbTxn *txn, const char *row_ref, const StorageVdi *vdi,
+           GError **error)
 {
     g_autofree char *ref = g_strdup(row_ref);
     if (db_txn_commit(txn, NULL, error))
@@ -41,10 +45,12 @@ commit_row(ApiCall *call, StorageContext *context, DbTxn *txn, const char *row_r
     return NULL;
 }
 
-/* ---- Create ------------------------------------------------------------------------------------------------------- */
+/* ---- Create
+ * ------------------------------------------------------------------------------------------------------- */
 
 static gboolean
-create_disk(ApiCall *call, StorageContext *context, const StorageVdiSpec *spec, StorageVdi **ret_vdi, GError **error)
+create_disk(ApiCall *call, StorageContext *context, const StorageVdiSpec *spec, StorageVdi **ret_vdi,
+            GError **error)
 {
     if (!task_mark_object(call->task, CLASS_SR, context->sr->ref, "vdi_create", error))
         return FALSE;
@@ -53,8 +59,8 @@ create_disk(ApiCall *call, StorageContext *context, const StorageVdiSpec *spec, 
 }
 
 char *
-api_vdi_create_disk(ApiCall *call, const char *sr_ref, const char *name_label, guint64 size_bytes, const char *type,
-                    GError **error)
+api_vdi_create_disk(ApiCall *call, const char *sr_ref, const char *name_label, guint64 size_bytes,
+                    const char *type, GError **error)
 {
     g_auto(StorageContext) context = {0};
     StorageVdiSpec spec = {.size_bytes = size_bytes, .name_label = name_label, .type = type};
@@ -80,9 +86,9 @@ create_record_clear(CreateRecord *record)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreateRecord, create_record_clear)
 
 /* Source: API reference, VDI.create: these are what a client gives; the others are the server's */
-static const int create_fields[] = {VDI_SR,       VDI_NAME_LABEL,   VDI_NAME_DESCRIPTION, VDI_VIRTUAL_SIZE, VDI_TYPE,
-                                    VDI_SHARABLE, VDI_READ_ONLY,    VDI_OTHER_CONFIG,     VDI_SM_CONFIG,    VDI_XENSTORE_DATA,
-                                    VDI_TAGS};
+static const int create_fields[] = {
+    VDI_SR,        VDI_NAME_LABEL,   VDI_NAME_DESCRIPTION, VDI_VIRTUAL_SIZE,  VDI_TYPE, VDI_SHARABLE,
+    VDI_READ_ONLY, VDI_OTHER_CONFIG, VDI_SM_CONFIG,        VDI_XENSTORE_DATA, VDI_TAGS};
 
 static gboolean
 read_record(CreateRecord *record, const Value *given, GError **error)
@@ -95,15 +101,16 @@ read_record(CreateRecord *record, const Value *given, GError **error)
     }
     if (value_get_int(record->fields[VDI_VIRTUAL_SIZE]) > 0)
         return TRUE;
-    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, value_get_int(record->fields[VDI_VIRTUAL_SIZE]));
+    g_autofree char *text =
+        g_strdup_printf("%" G_GINT64_FORMAT, value_get_int(record->fields[VDI_VIRTUAL_SIZE]));
     return api_error_invalid_value(error, "virtual_size", text);
 }
 
 static void
 write_record(DbTxn *txn, const char *ref, const CreateRecord *record)
 {
-    static const int given[] = {VDI_NAME_LABEL, VDI_NAME_DESCRIPTION, VDI_TYPE, VDI_SHARABLE, VDI_READ_ONLY, VDI_OTHER_CONFIG,
-                                VDI_XENSTORE_DATA, VDI_TAGS};
+    static const int given[] = {VDI_NAME_LABEL, VDI_NAME_DESCRIPTION, VDI_TYPE,          VDI_SHARABLE,
+                                VDI_READ_ONLY,  VDI_OTHER_CONFIG,     VDI_XENSTORE_DATA, VDI_TAGS};
     for (gsize i = 0; i < G_N_ELEMENTS(given); i++)
         db_txn_set(txn, CLASS_VDI, ref, given[i], value_ref(record->fields[given[i]]));
     const Value *sm_config = record->fields[VDI_SM_CONFIG];
@@ -142,14 +149,16 @@ api_vdi__create(ApiCall *call, const VdiCreateArgs *args, Value **ret_value, GEr
     return TRUE;
 }
 
-/* ---- Snapshot and clone ------------------------------------------------------------------------------------------- */
+/* ---- Snapshot and clone
+ * ------------------------------------------------------------------------------------------- */
 
 /* Source: API reference, VDI.snapshot: names and other_config are copied */
 static void
 copy_description(DbTxn *txn, const char *ref, const DbRow *from)
 {
-    static const int copied[] = {VDI_NAME_LABEL, VDI_NAME_DESCRIPTION, VDI_TYPE, VDI_OTHER_CONFIG, VDI_XENSTORE_DATA, VDI_TAGS,
-                                 VDI_ON_BOOT, VDI_ALLOW_CACHING};
+    static const int copied[] = {VDI_NAME_LABEL,   VDI_NAME_DESCRIPTION, VDI_TYPE,
+                                 VDI_OTHER_CONFIG, VDI_XENSTORE_DATA,    VDI_TAGS,
+                                 VDI_ON_BOOT,      VDI_ALLOW_CACHING};
     for (gsize i = 0; i < G_N_ELEMENTS(copied); i++)
         db_txn_set(txn, CLASS_VDI, ref, copied[i], value_ref(from->fields[copied[i]]));
 }
@@ -162,10 +171,12 @@ mark_snapshot(DbTxn *txn, const char *ref, const char *of)
     db_txn_set(txn, CLASS_VDI, ref, VDI_SNAPSHOT_TIME, value_datetime(base_now_us() / G_USEC_PER_SEC));
 }
 
-typedef StorageVdi *(*StorageCopy)(Storage *storage, const StorageCall *call, const Value *driver_params, GError **error);
+typedef StorageVdi *(*StorageCopy)(Storage *storage, const StorageCall *call, const Value *driver_params,
+                                   GError **error);
 
 static char *
-copy_disk(ApiCall *call, const char *vdi_ref, StorageCopy copy, const Value *driver_params, gboolean is_snapshot, GError **error)
+copy_disk(ApiCall *call, const char *vdi_ref, StorageCopy copy, const Value *driver_params,
+          gboolean is_snapshot, GError **error)
 {
     g_auto(StorageContext) context = {0};
     if (!storage_context_vdi(&context, call->services, call->task, vdi_ref, error))
@@ -198,7 +209,8 @@ api_vdi_snapshot_disk(ApiCall *call, const char *vdi_ref, GError **error)
 gboolean
 api_vdi__snapshot(ApiCall *call, const VdiSnapshotArgs *args, Value **ret_value, GError **error)
 {
-    g_autofree char *ref = copy_disk(call, args->vdi.id, storage_vdi_snapshot, args->driver_params, TRUE, error);
+    g_autofree char *ref =
+        copy_disk(call, args->vdi.id, storage_vdi_snapshot, args->driver_params, TRUE, error);
     if (ref == NULL)
         return FALSE;
     *ret_value = value_string(ref);
@@ -208,14 +220,16 @@ api_vdi__snapshot(ApiCall *call, const VdiSnapshotArgs *args, Value **ret_value,
 gboolean
 api_vdi__clone(ApiCall *call, const VdiCloneArgs *args, Value **ret_value, GError **error)
 {
-    g_autofree char *ref = copy_disk(call, args->vdi.id, storage_vdi_clone, args->driver_params, FALSE, error);
+    g_autofree char *ref =
+        copy_disk(call, args->vdi.id, storage_vdi_clone, args->driver_params, FALSE, error);
     if (ref == NULL)
         return FALSE;
     *ret_value = value_string(ref);
     return TRUE;
 }
 
-/* ---- Destroy and resize ------------------------------------------------------------------------------------------- */
+/* ---- Destroy and resize
+ * ------------------------------------------------------------------------------------------- */
 
 static gboolean
 require_detached(ApiCall *call, const char *vdi_ref, const char *operation, GError **error)
@@ -274,7 +288,8 @@ api_vdi__resize(ApiCall *call, const VdiResizeArgs *args, GError **error)
         g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, args->size);
         return api_error_invalid_value(error, "size", text);
     }
-    g_autoptr(StorageVdi) vdi = storage_vdi_resize(call->services->storage, &context.call, (guint64)args->size, error);
+    g_autoptr(StorageVdi) vdi =
+        storage_vdi_resize(call->services->storage, &context.call, (guint64)args->size, error);
     if (vdi == NULL)
         return api_error_from_storage(error);
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);

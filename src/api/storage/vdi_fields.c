@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Fields of a VDI that have a setter of their own: because the plugin is told, or because storage plugins write them. */
+/* Fields of a VDI that have a setter of their own: because the plugin is told, or because storage plugins
+ * write them. */
 #include "api/storage/context.h"
 
 static gboolean
