@@ -157,23 +157,31 @@ contains(const Value *array, const char *text)
     return FALSE;
 }
 
-static const ModelEngine *
-find_engine(const char *operation)
+/* The message that does @operation; one that is written rather than one that is not. NULL: none. */
+static const ModelMessage *
+find_message(const char *operation)
 {
+    const ModelMessage *found = NULL;
+
     for (gsize i = 0; i < model_n_messages; i++) {
-        const ModelEngine *engine = model_messages[i].engine;
-        if (engine != NULL && engine->n_marks > 0 && engine->marks[0].class_id == CLASS_VM &&
-            engine->marks[0].relation < 0 && g_str_equal(engine->marks[0].operation, operation))
-            return engine;
+        const ModelMessage *message = &model_messages[i];
+        const ModelEngine *engine = message->engine;
+        if (engine == NULL || engine->n_marks == 0 || engine->marks[0].class_id != CLASS_VM ||
+            engine->marks[0].relation >= 0 || !g_str_equal(engine->marks[0].operation, operation))
+            continue;
+        if (!message->is_pending)
+            return message;
+        found = message;
     }
-    return NULL;
+    return found;
 }
 
 /* Why @operation, which the rules do not allow now, is not. */
 static gboolean
 set_reason(const DbRow *vm, const char *operation, GError **error)
 {
-    const ModelEngine *engine = find_engine(operation);
+    const ModelMessage *message = find_message(operation);
+    const ModelEngine *engine = message != NULL ? message->engine : NULL;
     const char *state = db_row_string(vm, VM_POWER_STATE);
     const char *blocked = db_row_map_string(vm, VM_BLOCKED_OPERATIONS, operation, NULL);
 
@@ -181,6 +189,8 @@ set_reason(const DbRow *vm, const char *operation, GError **error)
         return api_error_operation_blocked(error, vm->ref, blocked);
     if (engine == NULL)
         return api_error_operation_not_allowed(error, "no message does this");
+    if (message->is_pending)
+        return api_error_not_implemented(error, message->name);
     if (db_row_bool(vm, VM_IS_A_TEMPLATE) && !engine->allows_template)
         return api_error_vm_is_template(error, vm->ref);
     if (engine->from_states == NULL || g_strv_contains(engine->from_states, state))
