@@ -18,7 +18,38 @@
 
 #define CONSOLES_MAX 256 /* open at once */
 
-static gint n_consoles; /* atomic */
+/* How many threads there are. */
+static GMutex count_lock;
+static GCond count_changed;
+static guint n_consoles;
+
+static gboolean
+enter(void)
+{
+    g_mutex_lock(&count_lock);
+    gboolean has_room = n_consoles < CONSOLES_MAX;
+    n_consoles += has_room ? 1 : 0;
+    g_mutex_unlock(&count_lock);
+    return has_room;
+}
+
+static void
+leave(void)
+{
+    g_mutex_lock(&count_lock);
+    n_consoles--;
+    g_cond_broadcast(&count_changed);
+    g_mutex_unlock(&count_lock);
+}
+
+void
+vm_console_wait(void)
+{
+    g_mutex_lock(&count_lock);
+    while (n_consoles > 0)
+        g_cond_wait(&count_changed, &count_lock);
+    g_mutex_unlock(&count_lock);
+}
 
 /* One console being opened. */
 typedef struct Visit {
@@ -256,15 +287,14 @@ visit_thread(gpointer data)
     serve(visit);
     http_request_unref(visit->request);
     g_free(visit);
-    g_atomic_int_dec_and_test(&n_consoles);
+    leave();
     return NULL;
 }
 
 void
 api_console_handler(HttpRequest *request, gpointer data)
 {
-    if (g_atomic_int_add(&n_consoles, 1) >= CONSOLES_MAX) {
-        g_atomic_int_dec_and_test(&n_consoles);
+    if (!enter()) {
         http_request_reply_error(request, 503, "too many consoles are open");
         return;
     }

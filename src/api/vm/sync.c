@@ -8,6 +8,7 @@
  *
  * An audit compares all rows with all the service knows, so a change is found late rather than never. */
 #include "api/services.h"
+#include "api/vm/console.h"
 #include "api/vm/state.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -228,6 +229,7 @@ api_vm_sync_stop(ApiVmSync *sync)
 {
     if (sync == NULL)
         return;
+    vm_console_wait(); /* they use the same services, which end after this */
     g_cancellable_cancel(sync->cancellable);
     g_thread_join(sync->thread);
     g_object_unref(sync->cancellable);
