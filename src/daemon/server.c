@@ -164,6 +164,7 @@ listen_api(Server *server, GError **error)
 {
     const HttpRoute routes[] = {
         {"POST", "/", RPC_BODY_MAX_BYTES, rpc_http_handler, server->services.rpc},
+        {"POST", "/jsonrpc", RPC_BODY_MAX_BYTES, rpc_json_handler, server->services.rpc},
         {"POST", "/cli", 0, cli_http_handler, server->cli},
         {"GET", "/console", 0, api_console_handler, &server->services},
         {"CONNECT", "/console", 0, api_console_handler, &server->services},

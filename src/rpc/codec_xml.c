@@ -6,6 +6,24 @@
 #include <string.h>
 
 static void
+success_begin(const RpcJob *job, GString *out)
+{
+    xmlrpc_write_success_begin(out);
+}
+
+static void
+success_end(const RpcJob *job, GString *out)
+{
+    xmlrpc_write_success_end(out);
+}
+
+static void
+failure(const RpcJob *job, GString *out, const char *code, const char *const *params)
+{
+    xmlrpc_write_failure(out, code, params);
+}
+
+static void
 map_begin(GString *out)
 {
     g_string_append(out, "<value><struct>");
@@ -34,10 +52,10 @@ map_end(GString *out)
 const RpcCodec rpc_codec_xml = {
     .content_type = "text/xml",
     .encoding = DB_ENCODING_XMLRPC,
-    .success_begin = xmlrpc_write_success_begin,
-    .success_end = xmlrpc_write_success_end,
+    .success_begin = success_begin,
+    .success_end = success_end,
     .value = xmlrpc_write_value,
-    .failure = xmlrpc_write_failure,
+    .failure = failure,
     .map_begin = map_begin,
     .map_key = map_key,
     .map_key_end = map_key_end,

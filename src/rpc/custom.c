@@ -14,6 +14,8 @@ answer_async(RpcJob *job, const Task *task)
     early->params = NULL;
     early->session = NULL;
     early->called_name = NULL;
+    early->json_id = job->json_id;
+    job->json_id = NULL;
     job->request = NULL;
     job->waiter = NULL;
     job_answer(early, value_string(task_ref(task)));

@@ -15,14 +15,17 @@ struct Rpc {
     char *host_ref; /* (nullable) */
 };
 
-/* How replies are spelled. */
+typedef struct RpcJob RpcJob;
+
+/* How replies are spelled. @job tells what of the request the envelope repeats. */
 typedef struct RpcCodec {
     const char *content_type; /* exactly as clients compare it */
     DbEncoding encoding;
-    void (*success_begin)(GString *out);
-    void (*success_end)(GString *out);
+    gboolean wraps_method_list; /* system.listMethods is answered in the envelope, too */
+    void (*success_begin)(const RpcJob *job, GString *out);
+    void (*success_end)(const RpcJob *job, GString *out);
     void (*value)(GString *out, const Value *value);
-    void (*failure)(GString *out, const char *code, const char *const *params);
+    void (*failure)(const RpcJob *job, GString *out, const char *code, const char *const *params);
     void (*map_begin)(GString *out);
     void (*map_key)(GString *out, const char *key, gboolean is_first);
     void (*map_key_end)(GString *out);
@@ -30,6 +33,7 @@ typedef struct RpcCodec {
 } RpcCodec;
 
 extern const RpcCodec rpc_codec_xml;
+extern const RpcCodec rpc_codec_json;
 
 /* Somebody in this process who waits for the answer. */
 typedef struct RpcWaiter {
@@ -41,7 +45,7 @@ typedef struct RpcWaiter {
 } RpcWaiter;
 
 /* One call. Answered exactly once, by job_answer() or one of its kin, which free it. */
-typedef struct RpcJob {
+struct RpcJob {
     Rpc *rpc;
     HttpRequest *request; /* NULL for a call from inside */
     RpcWaiter *waiter;    /* NULL for a call over the wire */
@@ -52,7 +56,9 @@ typedef struct RpcJob {
     gboolean is_async;
     Value **params; /* message->n_params of them, without the session, in canonical form */
     Session *session;
-} RpcJob;
+    Value *json_id;     /* JSON-RPC: the request's id, repeated with its type; else NULL */
+    gboolean is_json_2; /* JSON-RPC 2.0 */
+};
 
 /** job_prepare: finds the message and checks count, types, session and role. Errors: API_ERROR, in the order
  * of protocol notes 1.4. */

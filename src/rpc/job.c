@@ -19,6 +19,7 @@ job_free(RpcJob *job)
         value_unref(job->params[i]);
     g_free(job->params);
     session_unref(job->session);
+    value_unref(job->json_id);
     if (job->request != NULL)
         http_request_unref(job->request);
     g_free(job->called_name);
@@ -59,9 +60,9 @@ job_answer(RpcJob *job, Value *result)
     }
     g_autoptr(Value) owned = result != NULL ? result : value_string("");
     GString *body = g_string_sized_new(REPLY_SIZE_HINT);
-    job->codec->success_begin(body);
+    job->codec->success_begin(job, body);
     job->codec->value(body, owned);
-    job->codec->success_end(body);
+    job->codec->success_end(job, body);
     job_answer_text(job, body);
 }
 
@@ -78,6 +79,6 @@ job_fail(RpcJob *job, const GError *error)
         return;
     }
     GString *body = g_string_sized_new(REPLY_SIZE_HINT);
-    job->codec->failure(body, api_error_code(api_error), api_error_params(api_error));
+    job->codec->failure(job, body, api_error_code(api_error), api_error_params(api_error));
     job_answer_text(job, body);
 }

@@ -230,7 +230,7 @@ answer_all_records(RpcJob *job)
     const RpcCodec *codec = job->codec;
     g_autoptr(GPtrArray) rows = db_get_all(job->rpc->db, job->message->class_id);
     GString *body = g_string_sized_new(4096);
-    codec->success_begin(body);
+    codec->success_begin(job, body);
     codec->map_begin(body);
     for (guint i = 0; i < rows->len; i++) {
         DbRow *row = g_ptr_array_index(rows, i);
@@ -239,7 +239,7 @@ answer_all_records(RpcJob *job)
         codec->map_key_end(body);
     }
     codec->map_end(body);
-    codec->success_end(body);
+    codec->success_end(job, body);
     job_answer_text(job, body);
 }
 
@@ -253,9 +253,9 @@ answer_record(RpcJob *job)
         return;
     }
     GString *body = g_string_sized_new(4096);
-    job->codec->success_begin(body);
+    job->codec->success_begin(job, body);
     db_row_write_record(job->rpc->db, row, job->codec->encoding, body);
-    job->codec->success_end(body);
+    job->codec->success_end(job, body);
     job_answer_text(job, body);
 }
 

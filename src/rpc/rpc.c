@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "model/errors.h"
+#include "value/json.h"
 #include "value/xmlrpc.h"
 
 static void
@@ -78,28 +79,76 @@ dispatch(RpcJob *job)
         g_thread_pool_push(job->rpc->workers, job, NULL);
 }
 
-void
-rpc_http_handler(HttpRequest *request, gpointer data)
+static RpcJob *
+job_from_request(Rpc *rpc, HttpRequest *request, const RpcCodec *codec)
 {
     RpcJob *job = g_new0(RpcJob, 1);
-    job->rpc = data;
+    job->rpc = rpc;
     job->request = http_request_ref(request);
-    job->codec = &rpc_codec_xml;
+    job->codec = codec;
     job->origin = (RpcOrigin){.is_trusted = http_request_is_trusted(request),
                               .peer = http_request_peer(request),
                               .subtask_of = http_request_header(request, "subtask-of")};
-    g_auto(XmlrpcCall) call = {NULL, NULL};
+    return job;
+}
+
+static void
+answer_call(RpcJob *job, const char *method, const Value *params)
+{
     g_autoptr(GError) error = NULL;
-    if (!read_call(job, &call, &error)) {
-        job_fail(job, error);
+    if (system_answer(job, method, params))
         return;
-    }
-    if (system_answer(job, call.method, call.params))
-        return;
-    if (job_prepare(job, call.method, call.params, &error))
+    if (job_prepare(job, method, params, &error))
         dispatch(job);
     else
         job_fail(job, error);
+}
+
+void
+rpc_http_handler(HttpRequest *request, gpointer data)
+{
+    RpcJob *job = job_from_request(data, request, &rpc_codec_xml);
+    g_auto(XmlrpcCall) call = {NULL, NULL};
+    g_autoptr(GError) error = NULL;
+    if (read_call(job, &call, &error))
+        answer_call(job, call.method, call.params);
+    else
+        job_fail(job, error);
+}
+
+/* The request's members, borrowed from @request; FALSE if it is no JSON-RPC call at all. */
+static gboolean
+read_json_call(RpcJob *job, const Value *request, const char **ret_method, Value **ret_params)
+{
+    if (request == NULL || value_kind(request) != VALUE_MAP)
+        return FALSE;
+    Value *id = value_map_get(request, "id");
+    *ret_method = value_map_get_string(request, "method", NULL);
+    *ret_params = value_map_get(request, "params");
+    if (id == NULL || (value_kind(id) != VALUE_INT && value_kind(id) != VALUE_STRING))
+        return FALSE;
+    job->json_id = value_ref(id);
+    job->is_json_2 = value_map_get(request, "jsonrpc") != NULL;
+    return *ret_method != NULL && *ret_params != NULL && value_kind(*ret_params) == VALUE_ARRAY;
+}
+
+/* Source: protocol notes 1.6: what is malformed, an id that is missing or null included, is HTTP 500 */
+void
+rpc_json_handler(HttpRequest *request, gpointer data)
+{
+    RpcJob *job = job_from_request(data, request, &rpc_codec_json);
+    gsize length = 0;
+    const char *body = http_request_body(request, &length);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Value) json = json_read(body, length, &error);
+    const char *method = NULL;
+    Value *params = NULL;
+    if (read_json_call(job, json, &method, &params)) {
+        answer_call(job, method, params);
+        return;
+    }
+    http_request_reply_error(request, 500, error != NULL ? error->message : "this is no JSON-RPC call");
+    job_free(job);
 }
 
 /* ---- From inside

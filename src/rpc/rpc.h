@@ -53,6 +53,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rpc, rpc_free)
 
 /** rpc_http_handler: route this at POST / (body bound RPC_BODY_MAX_BYTES) with the Rpc as data. */
 void rpc_http_handler(HttpRequest *request, gpointer rpc);
+/** rpc_json_handler: the same for POST /jsonrpc. */
+void rpc_json_handler(HttpRequest *request, gpointer rpc);
 #define RPC_BODY_MAX_BYTES (300 * 1024)
 
 /**

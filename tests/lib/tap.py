@@ -62,6 +62,11 @@ class TapResult(unittest.TestResult):
         self.line("ok", test, f" # SKIP {reason}")
 
 
+def comment(text=""):
+    """Lines that are no results."""
+    print("\n".join(f"# {line}" for line in str(text).splitlines() or [""]), flush=True)
+
+
 def describe(test):
     """"/check_style/long_line_is_reported" of CheckStyleTest.test_long_line_is_reported."""
     # A failed set-up of a class is no case of its own: "setUpClass (__main__.VmTest)".

@@ -11,9 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
-import run  # noqa: E402  (tools/run.py, found by way of server)
 import tap  # noqa: E402
 from server import GUEST_IS_UP, ServerTest, packages_dir  # noqa: E402
+
+import run  # noqa: E402  (tools/run.py: server has put its folder on the path)
+
+run.say = tap.comment
 
 FENCE = packages_dir() / "fence-agents/usr/share/fence"
 EVENT_SECONDS = 30.0
@@ -40,6 +43,7 @@ class Follower(threading.Thread):
         self.session = session
         self.vm = vm
         self.states = []
+        self.changed = threading.Condition()
         self.token = session.xenapi.event.inject("VM", vm)
         self.failure = None
 
@@ -57,7 +61,14 @@ class Follower(threading.Thread):
         for event in events:
             state = "gone" if event["operation"] == "del" else event["snapshot"]["power_state"]
             if self.states[-1:] != [state]:
-                self.states.append(state)
+                with self.changed:
+                    self.states.append(state)
+                    self.changed.notify_all()
+
+    def wait_for(self, state):
+        """Until an event has told of @state: events tell of differences, so what comes and goes between two looks is not seen."""
+        with self.changed:
+            return self.changed.wait_for(lambda: self.states[-1:] == [state], EVENT_SECONDS)
 
 
 class XenApiPyTest(ServerTest):
@@ -106,10 +117,13 @@ class XenApiPyTest(ServerTest):
         api.VM.start(vm, False, False)
         self.wait_guest(uuid)
         self.assertIn("xylem-demo: boot 1", self.guest_text(uuid))
+        self.assertTrue(follower.wait_for("Running"))
         api.VM.pause(vm)
         self.assertEqual(api.VM.get_power_state(vm), "Paused")
+        self.assertTrue(follower.wait_for("Paused"))
         api.VM.unpause(vm)
         self.assertEqual(api.VM.get_power_state(vm), "Running")
+        self.assertTrue(follower.wait_for("Running"))
         with self.assertRaises(XenAPI.Failure) as caught:
             api.VM.start(vm, False, False)
         self.assertEqual(caught.exception.details, ["VM_BAD_POWER_STATE", vm, "halted", "running"])
@@ -151,9 +165,7 @@ class XenApiPyTest(ServerTest):
 
     def test_fence_agent_switches_a_guest_off_and_on(self):
         # Over the plain port: the agent has no way to trust a certificate.
-        template = self.client.VM.get_by_name_label("Other install media")[0]
-        vm = self.client.VM.clone(template, "fenced")
-        self.client.VM.provision(vm)
+        vm = self.client.VM.clone(self.demo(), "fenced")
         for action, state in (("on", "Running"), ("off", "Halted")):
             result = subprocess.run(
                 ["/usr/bin/python3", packages_dir() / "fence-agents/usr/sbin/fence_xenapi", "--session-url",
