@@ -61,6 +61,19 @@ void api_vm_sync_stop(ApiVmSync *sync); /* NULL is fine */
  */
 void api_storage_socket_handler(HttpRequest *request, gpointer data);
 
+/**
+ * api_storage_detach_left:
+ * @vm_uuid: of a VM that has no domain
+ *
+ * Detaches the disks that a crash has left attached for the VM. A disk that cannot be detached is told in the
+ * log and tried again with the next call.
+ */
+void api_storage_detach_left(ApiServices *services, const char *vm_uuid);
+
+/** api_storage_left_users: uuids of the VMs that an earlier server left with disks attached and that have not
+ * shown up since. (transfer full) */
+GPtrArray *api_storage_left_users(ApiServices *services);
+
 /** api_console_handler: CONNECT and GET /console: the VNC or serial stream of a running VM. @data: the
  * ApiServices */
 void api_console_handler(HttpRequest *request, gpointer data);

@@ -128,6 +128,7 @@ read_uses(StorageDatapathVdi *vdi, const Value *list)
         StorageDatapathUse *use = use_add(vdi, dp, get_flag(item, "writable"));
         use->is_activated = get_flag(item, "activated");
         use->is_pending = get_flag(item, "pending");
+        use->is_left = TRUE;
     }
 }
 
@@ -286,6 +287,14 @@ storage_datapaths_mark(StorageDatapaths *datapaths, StorageDatapathUse *use, gbo
 }
 
 void
+storage_datapaths_take_up(StorageDatapaths *datapaths, StorageDatapathUse *use)
+{
+    g_mutex_lock(&datapaths->mutex);
+    use->is_left = FALSE;
+    g_mutex_unlock(&datapaths->mutex);
+}
+
+void
 storage_datapaths_remove(StorageDatapaths *datapaths, StorageDatapathVdi *vdi, const char *dp)
 {
     StorageDatapathUse *use = storage_datapaths_use(vdi, dp);
@@ -376,6 +385,7 @@ list_uses(const StorageDatapathVdi *vdi, GPtrArray *list)
         datapath->is_writable = use->is_writable;
         datapath->is_activated = use->is_activated;
         datapath->is_pending = use->is_pending;
+        datapath->is_left = use->is_left;
         g_ptr_array_add(list, datapath);
     }
 }

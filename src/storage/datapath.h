@@ -14,6 +14,7 @@ typedef struct StorageDatapathUse {
     gboolean is_writable;
     gboolean is_activated;
     gboolean is_pending; /* the plugin was called to attach and has not answered */
+    gboolean is_left;    /* by an earlier process, and its user has not shown up in this one */
 } StorageDatapathUse;
 
 /* All uses of one disk. Changed only under the disk's lock and the list's mutex. */
@@ -51,6 +52,9 @@ StorageDatapathUse *storage_datapaths_add(StorageDatapaths *datapaths, StorageDa
 /** storage_datapaths_mark: changes the state of a use. Not saved. */
 void storage_datapaths_mark(StorageDatapaths *datapaths, StorageDatapathUse *use, gboolean is_pending,
                             gboolean is_activated);
+
+/** storage_datapaths_take_up: the user of @use is there: it is left no more. */
+void storage_datapaths_take_up(StorageDatapaths *datapaths, StorageDatapathUse *use);
 
 /** storage_datapaths_remove: forgets the use by @dp. Not saved. */
 void storage_datapaths_remove(StorageDatapaths *datapaths, StorageDatapathVdi *vdi, const char *dp);

@@ -223,6 +223,14 @@ gboolean storage_vdi_deactivate(Storage *storage, const StorageCall *call, const
 /** storage_vdi_detach: deactivates first if need be; fine if @dp has not attached it. */
 gboolean storage_vdi_detach(Storage *storage, const StorageCall *call, const char *dp, GError **error);
 
+/**
+ * storage_vdi_detach_left:
+ *
+ * Detaches for a user that is known to be gone: only what an earlier process left, so that a user who comes
+ * back meanwhile, under the same name, keeps what he has attached. Fine if there is nothing.
+ */
+gboolean storage_vdi_detach_left(Storage *storage, const StorageCall *call, const char *dp, GError **error);
+
 /* One user of one disk. */
 typedef struct StorageDatapath {
     char *dp;
@@ -231,6 +239,7 @@ typedef struct StorageDatapath {
     gboolean is_writable;
     gboolean is_activated;
     gboolean is_pending; /* this process or an earlier one ended in the middle of a plugin call: detach it */
+    gboolean is_left;    /* by an earlier process, and its user has not shown up in this one */
 } StorageDatapath;
 
 /** storage_datapaths: StorageDatapath of one SR, or of all for NULL, sorted; what to clean up after a

@@ -176,6 +176,7 @@ storage_vdi_attach(Storage *storage, const StorageCall *call, const char *dp, gb
     }
     if (use == NULL)
         use = storage_datapaths_add(storage->datapaths, datapath.vdi, dp, is_writable);
+    storage_datapaths_take_up(storage->datapaths, use);
     if (!use->is_pending)
         return storage_attachment_copy(datapath.vdi->attachment);
 
@@ -215,6 +216,7 @@ storage_vdi_activate(Storage *storage, const StorageCall *call, const char *dp, 
         const char *params[] = {text, NULL};
         return storage_error_set(error, STORAGE_ERROR_DATAPATH, "INTERNAL_ERROR", params);
     }
+    storage_datapaths_take_up(storage->datapaths, use);
     if (use->is_activated)
         return TRUE;
     if (!another_is_activated(&datapath, use->is_writable) &&
@@ -252,15 +254,15 @@ storage_vdi_deactivate(Storage *storage, const StorageCall *call, const char *dp
 
 /* ---- Detach ---- */
 
-gboolean
-storage_vdi_detach(Storage *storage, const StorageCall *call, const char *dp, GError **error)
+static gboolean
+detach(Storage *storage, const StorageCall *call, const char *dp, gboolean only_left, GError **error)
 {
     g_auto(Datapath) datapath = {0};
     if (!begin(storage, STORAGE_OPERATION_VDI_DETACH, call, dp, &datapath, error))
         return FALSE;
 
     StorageDatapathUse *use = storage_datapaths_use(datapath.vdi, dp);
-    if (use == NULL)
+    if (use == NULL || (only_left && !use->is_left))
         return TRUE;
     if (use->is_activated || datapath.vdi->is_restored) {
         if (!deactivate_use(&datapath, use, error))
@@ -270,4 +272,16 @@ storage_vdi_detach(Storage *storage, const StorageCall *call, const char *dp, GE
         return FALSE;
     storage_datapaths_remove(storage->datapaths, datapath.vdi, dp);
     return save(&datapath, error);
+}
+
+gboolean
+storage_vdi_detach(Storage *storage, const StorageCall *call, const char *dp, GError **error)
+{
+    return detach(storage, call, dp, FALSE, error);
+}
+
+gboolean
+storage_vdi_detach_left(Storage *storage, const StorageCall *call, const char *dp, GError **error)
+{
+    return detach(storage, call, dp, TRUE, error);
 }

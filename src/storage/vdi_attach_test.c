@@ -352,6 +352,41 @@ test_state_of_another_boot_is_dropped(Fixture *fixture, gconstpointer data)
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
 }
 
+static void
+detach_left(Fixture *fixture, const char *dp)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_true(storage_vdi_detach_left(fixture->storage, &fixture->call, dp, &error));
+    g_assert_no_error(error);
+}
+
+static void
+test_what_was_left_can_be_detached(Fixture *fixture, gconstpointer data)
+{
+    attach(fixture, "a", TRUE);
+    activate(fixture, "a");
+    restart(fixture);
+    detach_left(fixture, "a");
+    assert_calls(fixture, "vdi_attach vdi_activate vdi_deactivate vdi_detach ");
+    g_assert_cmpuint(count_datapaths(fixture), ==, 0);
+    detach_left(fixture, "a");
+}
+
+static void
+test_user_who_is_back_keeps_it(Fixture *fixture, gconstpointer data)
+{
+    attach(fixture, "a", TRUE);
+    detach_left(fixture, "a");
+    restart(fixture);
+    attach(fixture, "a", TRUE);
+    detach_left(fixture, "a");
+    restart(fixture);
+    activate(fixture, "a");
+    detach_left(fixture, "a");
+    assert_calls(fixture, "vdi_attach vdi_activate ");
+    g_assert_cmpuint(count_datapaths(fixture), ==, 1);
+}
+
 /* ---- Threads ---- */
 
 typedef struct Worker {
@@ -413,6 +448,8 @@ main(int argc, char **argv)
         {"state-survives-restart", test_state_survives_restart},
         {"pending-use-is-attached-anew", test_pending_use_is_attached_anew},
         {"state-of-another-boot-is-dropped", test_state_of_another_boot_is_dropped},
+        {"what-was-left-can-be-detached", test_what_was_left_can_be_detached},
+        {"user-who-is-back-keeps-it", test_user_who_is_back_keeps_it},
         {"one-of-many-writers-wins", test_one_of_many_writers_wins},
     };
     for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {

@@ -32,7 +32,7 @@ static const DbActor sync_actor = {.task = NULL, .user = "domain service"};
 /* ---- One VM ---- */
 
 static void
-refresh(ApiVmSync *sync, const char *vm_uuid)
+refresh_row(ApiVmSync *sync, const char *vm_uuid)
 {
     g_autoptr(GError) failure = NULL;
     g_autoptr(DbRow) vm = db_get_by_uuid(sync->services->db, CLASS_VM, vm_uuid);
@@ -41,6 +41,41 @@ refresh(ApiVmSync *sync, const char *vm_uuid)
     if (!vm_refresh(sync->services, &sync_actor, vm->ref, NULL, &failure) &&
         !api_error_is(failure, "HANDLE_INVALID"))
         log_warning("VM %s: its state could not be brought up to date: %s", vm_uuid, failure->message);
+}
+
+/* Whether the service says that there is no domain; FALSE also when it says nothing. */
+static gboolean
+has_no_domain(ApiVmSync *sync, const char *vm_uuid)
+{
+    const DomainContext context = {.dbg = "sync", .cancellable = sync->cancellable};
+    g_auto(DomainVmEntry) entry = {0};
+    g_autoptr(GError) failure = NULL;
+
+    if (!domain_client_vm_stat(sync->services->domains, &context, vm_uuid, &entry, &failure))
+        return g_error_matches(failure, DOMAIN_ERROR, DOMAIN_ERROR_DOES_NOT_EXIST);
+    return entry.state.power_state == DOMAIN_POWER_STATE_HALTED ||
+           entry.state.power_state == DOMAIN_POWER_STATE_SUSPENDED;
+}
+
+/* Usually there are none. A VM that starts again meanwhile attaches them anew, which
+ * api_storage_detach_left() respects. */
+static void
+detach_left_disks(ApiVmSync *sync, const char *only_vm_uuid)
+{
+    g_autoptr(GPtrArray) users = api_storage_left_users(sync->services);
+
+    for (guint i = 0; i < users->len; i++) {
+        const char *vm_uuid = g_ptr_array_index(users, i);
+        if ((only_vm_uuid == NULL || g_str_equal(vm_uuid, only_vm_uuid)) && has_no_domain(sync, vm_uuid))
+            api_storage_detach_left(sync->services, vm_uuid);
+    }
+}
+
+static void
+refresh(ApiVmSync *sync, const char *vm_uuid)
+{
+    refresh_row(sync, vm_uuid);
+    detach_left_disks(sync, vm_uuid);
 }
 
 /* ---- All of them ---- */
@@ -79,6 +114,7 @@ audit(ApiVmSync *sync, gboolean is_first, GError **error)
             refresh(sync, entry->config.id);
     }
     audit_rows(sync, known);
+    detach_left_disks(sync, NULL);
     return TRUE;
 }
 
