@@ -50,6 +50,17 @@ is_removed(DomainMachine *machine)
     return machine->is_removed;
 }
 
+/* What is on disk already is not written again: a toolstack registers the same VM and devices at every start,
+ * and each write waits for the disk. */
+static gboolean
+save_if_changed(DomainService *service, const DomainStoreConfig *before, const DomainStoreConfig *after,
+                GError **error)
+{
+    g_autoptr(Value) old = domain_type_write(&domain_type_store_config, before);
+    g_autoptr(Value) new = domain_type_write(&domain_type_store_config, after);
+    return value_equal(old, new) || domain_store_save_config(service->store, after, error);
+}
+
 gboolean
 domain_service_edit_config(DomainService *service, DomainMachine *machine, DomainConfigEdit edit,
                            gpointer data, GError **error)
@@ -60,7 +71,7 @@ domain_service_edit_config(DomainService *service, DomainMachine *machine, Domai
     g_autoptr(DomainConfig) before = domain_machine_config(machine);
     g_auto(DomainStoreConfig) copy = {0};
     domain_store_config_copy(&before->data, &copy);
-    if (!edit(&copy, data, error) || !domain_store_save_config(service->store, &copy, error))
+    if (!edit(&copy, data, error) || !save_if_changed(service, &before->data, &copy, error))
         return FALSE;
     DomainConfig *after = domain_config_new(&copy);
     g_mutex_lock(&service->lock);
