@@ -25,6 +25,12 @@
 
 extern char **environ;
 
+/* Only weakly wanted, so that a program that gives no cancellable is not linked with GIO: a storage plugin
+ * runs for one call, and loading GIO would take as long as the call. Who has a cancellable has GIO. */
+#pragma weak g_cancellable_is_cancelled
+#pragma weak g_cancellable_get_fd
+#pragma weak g_cancellable_release_fd
+
 typedef struct Capture {
     int fd; /* our end of the pipe; -1 once it is at its end */
     GString *text;
