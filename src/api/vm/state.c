@@ -344,5 +344,6 @@ vm_differs(const DbRow *vm, const DomainVmEntry *entry)
     if (is_suspended && power_state == VM_POWER_STATE_HALTED)
         return FALSE;
     return !g_str_equal(db_row_string(vm, VM_POWER_STATE), vm_power_state_name(power_state)) ||
-           domid != db_row_int(vm, VM_DOMID);
+           domid != db_row_int(vm, VM_DOMID) ||
+           !g_str_equal(db_row_string(vm, VM_SCHEDULED_TO_BE_RESIDENT_ON), NULL_REF);
 }

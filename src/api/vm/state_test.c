@@ -309,6 +309,28 @@ absent_service_changes_nothing(Fixture *fixture, gconstpointer data)
     assert_power_state(fixture, "Running");
 }
 
+/* The service died in the middle of a start, and whoever asked for it could not find out what became of it.
+ */
+static void
+claim_of_a_lost_start_is_a_difference(Fixture *fixture, gconstpointer data)
+{
+    DomainVmEntry halted = {.state.power_state = DOMAIN_POWER_STATE_HALTED};
+    g_autoptr(DbTxn) txn = db_txn_new(fixture->services.db, NULL);
+    g_autoptr(DbRow) before = db_get(fixture->services.db, CLASS_VM, fixture->vm);
+    g_assert_false(vm_differs(before, &halted));
+
+    db_txn_set_string(txn, CLASS_VM, fixture->vm, VM_SCHEDULED_TO_BE_RESIDENT_ON, fixture->services.host_ref);
+    g_assert_true(db_txn_commit(txn, NULL, NULL));
+    g_autoptr(DbRow) claimed = db_get(fixture->services.db, CLASS_VM, fixture->vm);
+    g_assert_true(vm_differs(claimed, &halted));
+    g_assert_true(vm_differs(claimed, NULL));
+
+    fixture->service.knows_vm = FALSE;
+    refresh(fixture);
+    g_autoptr(DbRow) after = db_get(fixture->services.db, CLASS_VM, fixture->vm);
+    g_assert_false(vm_differs(after, NULL));
+}
+
 static void
 holds_nest(void)
 {
@@ -340,6 +362,7 @@ main(int argc, char **argv)
     ADD("/api/vm/state/suspended-vm-without-domain-stays-suspended",
         suspended_vm_without_domain_stays_suspended);
     ADD("/api/vm/state/absent-service-changes-nothing", absent_service_changes_nothing);
+    ADD("/api/vm/state/claim-of-a-lost-start-is-a-difference", claim_of_a_lost_start_is_a_difference);
     g_test_add_func("/api/vm/state/holds-nest", holds_nest);
     return g_test_run();
 }

@@ -80,12 +80,11 @@ refresh(ApiVmSync *sync, const char *vm_uuid)
 
 /* ---- All of them ---- */
 
-/* Rows that say a VM has a domain here, but the service has no such VM. */
+/* Rows that say by @field that a VM has a domain here, or will have one, but the service has no such VM. */
 static void
-audit_rows(ApiVmSync *sync, GHashTable *known)
+audit_rows(ApiVmSync *sync, int field, GHashTable *known)
 {
-    g_autoptr(GPtrArray) rows =
-        db_referrers(sync->services->db, CLASS_VM, VM_RESIDENT_ON, sync->services->host_ref);
+    g_autoptr(GPtrArray) rows = db_referrers(sync->services->db, CLASS_VM, field, sync->services->host_ref);
 
     for (guint i = 0; i < rows->len; i++) {
         const DbRow *vm = g_ptr_array_index(rows, i);
@@ -113,7 +112,8 @@ audit(ApiVmSync *sync, gboolean is_first, GError **error)
         if (vm != NULL && (vm_differs(vm, entry) || (is_first && is_on)))
             refresh(sync, entry->config.id);
     }
-    audit_rows(sync, known);
+    audit_rows(sync, VM_RESIDENT_ON, known);
+    audit_rows(sync, VM_SCHEDULED_TO_BE_RESIDENT_ON, known);
     detach_left_disks(sync, NULL);
     return TRUE;
 }
