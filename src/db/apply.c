@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs the steps of a transaction on a view of the database, with all checks: that rows exist, that values are of their field's kind, that refs lead
- * somewhere. What to do with the outcome is the writer's business. */
+/* Runs the steps of a transaction on a view of the database, with all checks: that rows exist, that values
+ * are of their field's kind, that refs lead somewhere. What to do with the outcome is the writer's business.
+ */
 #include "db/apply.h"
 
 #include "base/text.h"
 #include "model/api_error.h"
 #include <string.h>
 
-/* -- Values ------------------------------------------------------------------------------------------------------- */
+/* -- Values -- */
 
 static gboolean
 has_duplicates(const Value *array)
@@ -16,8 +17,7 @@ has_duplicates(const Value *array)
 
     for (gsize i = 0; i < value_size(array); i++) {
         const Value *member = value_array_get(array, i);
-        if (value_kind(member) == VALUE_STRING &&
-            !g_hash_table_add(seen, (gpointer)value_get_string(member)))
+        if (value_kind(member) == VALUE_STRING && !g_hash_table_add(seen, (gpointer)value_get_string(member)))
             return TRUE;
     }
     return FALSE;
@@ -31,8 +31,7 @@ without_duplicates(const Value *array)
 
     for (gsize i = 0; i < value_size(array); i++) {
         Value *member = value_array_get(array, i);
-        if (value_kind(member) != VALUE_STRING ||
-            g_hash_table_add(seen, (gpointer)value_get_string(member)))
+        if (value_kind(member) != VALUE_STRING || g_hash_table_add(seen, (gpointer)value_get_string(member)))
             value_array_add(unique, value_ref(member));
     }
     return unique;
@@ -51,7 +50,8 @@ normalise(const DbView *view, const Type *type, Value *value)
 }
 
 static gboolean
-check_kind(const ModelClass *model_class, const ModelField *field, const Type *type, const Value *value, GError **error)
+check_kind(const ModelClass *model_class, const ModelField *field, const Type *type, const Value *value,
+           GError **error)
 {
     if (value != NULL && value_kind(value) == db_kind_of_type(type))
         return TRUE;
@@ -108,7 +108,7 @@ array_without(const Value *array, const char *text)
     return without;
 }
 
-/* -- Steps of one field ------------------------------------------------------------------------------------------- */
+/* -- Steps of one field -- */
 
 /* A step's row and field as they are now. */
 typedef struct Place {
@@ -123,7 +123,8 @@ find_place(const DbView *view, const Step *step, Place *ret_place, GError **erro
 {
     const ModelClass *model_class = &model_classes[step->class_id];
 
-    if (step->field < 0 || (gsize)step->field >= model_class->n_fields || model_class->fields[step->field].is_derived)
+    if (step->field < 0 || (gsize)step->field >= model_class->n_fields ||
+        model_class->fields[step->field].is_derived)
         return db_internal_error(error, "field %d of %s cannot be written", step->field, model_class->name);
     const DbRow *row = db_view_row(view, step->class_id, step->ref);
     if (row == NULL)
@@ -151,11 +152,13 @@ run_set(DbView *view, const Step *step, GError **error)
     if (!check_kind(place.model_class, place.field, place.field->type, step->value, error))
         return FALSE;
     if (step->field == place.model_class->uuid_field &&
-        db_view_uuid_taken(view, step->class_id, value_get_string(step->value), value_get_string(step->ref))) {
+        db_view_uuid_taken(view, step->class_id, value_get_string(step->value),
+                           value_get_string(step->ref))) {
         const char *params[] = {place.model_class->name, value_get_string(step->value), NULL};
         return api_error_set(error, "UUID_INVALID", params);
     }
-    db_view_set(view, step->class_id, step->ref, step->field, normalise(view, place.field->type, step->value));
+    db_view_set(view, step->class_id, step->ref, step->field,
+                normalise(view, place.field->type, step->value));
     return TRUE;
 }
 
@@ -170,7 +173,8 @@ run_map_put(DbView *view, const Step *step, GError **error)
     if (!check_kind(place.model_class, place.field, element, step->value, error))
         return FALSE;
     if (step->kind == STEP_MAP_ADD && value_map_get(place.value, step->key) != NULL) {
-        const char *params[] = {place.model_class->name, place.field->name, value_get_string(step->ref), step->key, NULL};
+        const char *params[] = {place.model_class->name, place.field->name, value_get_string(step->ref),
+                                step->key, NULL};
         return api_error_set(error, "MAP_DUPLICATE_KEY", params);
     }
     db_view_set(view, step->class_id, step->ref, step->field,
@@ -217,7 +221,7 @@ run_set_remove(DbView *view, const Step *step, GError **error)
     return TRUE;
 }
 
-/* -- Steps of whole rows ------------------------------------------------------------------------------------------ */
+/* -- Steps of whole rows -- */
 
 static gboolean
 run_insert(DbView *view, const Step *step, GError **error)
@@ -225,7 +229,8 @@ run_insert(DbView *view, const Step *step, GError **error)
     const DbClassInfo *info = &view->db->schema->classes[step->class_id];
 
     if (db_view_row(view, step->class_id, step->ref) != NULL)
-        return db_internal_error(error, "%s %s exists already", info->model_class->name, value_get_string(step->ref));
+        return db_internal_error(error, "%s %s exists already", info->model_class->name,
+                                 value_get_string(step->ref));
     DbRow *row = db_row_new(info, step->ref, step->kind == STEP_INSERT_VOLATILE);
     if (step->key != NULL)
         db_row_set_field(row, info->model_class->uuid_field, value_string(step->key));
@@ -254,8 +259,8 @@ doomed_clear(gpointer data)
     value_unref(((Doomed *)data)->ref);
 }
 
-/* What the model says of rows that name one just deleted; those to be deleted too are appended to @doomed. Refused ones are found at the end
- * of the transaction, which may yet delete or change them. */
+/* What the model says of rows that name one just deleted; those to be deleted too are appended to @doomed.
+ * Refused ones are found at the end of the transaction, which may yet delete or change them. */
 static void
 release_referrers(DbView *view, const Doomed *deleted, GArray *doomed)
 {
@@ -269,8 +274,9 @@ release_referrers(DbView *view, const Doomed *deleted, GArray *doomed)
             g_array_append_val(doomed, next);
         } else if (relation->on_delete == ON_DELETE_NULL) {
             Value *value = db_view_row(view, relation->class_id, referrer->source)->fields[relation->field];
-            db_view_set(view, relation->class_id, referrer->source, relation->field,
-                        db_relation_without(view->db->schema, relation, value, value_get_string(deleted->ref)));
+            db_view_set(
+                view, relation->class_id, referrer->source, relation->field,
+                db_relation_without(view->db->schema, relation, value, value_get_string(deleted->ref)));
         }
     }
 }
@@ -295,7 +301,7 @@ run_delete(DbView *view, const Step *step, GError **error)
     return TRUE;
 }
 
-/* -- Transactions ------------------------------------------------------------------------------------------------- */
+/* -- Transactions -- */
 
 static gboolean run_steps(DbView *view, DbTxn *txn, const GArray *steps, GError **error);
 
@@ -377,9 +383,9 @@ check_deleted(const DbView *view, const DbPending *deleted, GError **error)
     const DbReferrer *referrer = &g_array_index(referrers, DbReferrer, 0);
     const ModelClass *source = &model_classes[referrer->relation->class_id];
     g_autofree char *reason =
-        g_strdup_printf("%s %s still has the %s %s as its %s", source->name, value_get_string(referrer->source),
-                        model_classes[deleted->class_id].name, value_get_string(deleted->ref),
-                        source->fields[referrer->relation->field].name);
+        g_strdup_printf("%s %s still has the %s %s as its %s", source->name,
+                        value_get_string(referrer->source), model_classes[deleted->class_id].name,
+                        value_get_string(deleted->ref), source->fields[referrer->relation->field].name);
     const char *params[] = {reason, NULL};
     return api_error_set(error, "OPERATION_NOT_ALLOWED", params);
 }
@@ -403,12 +409,13 @@ gboolean
 db_apply_txn(DbView *view, DbTxn *txn, GError **error)
 {
     txn->view = view;
-    gboolean is_fine = run_steps(view, txn, txn->steps, error) && check_links(view, error) && check_deletions(view, error);
+    gboolean is_fine =
+        run_steps(view, txn, txn->steps, error) && check_links(view, error) && check_deletions(view, error);
     txn->view = NULL;
     return is_fine;
 }
 
-/* -- Reading from inside a step ------------------------------------------------------------------------------------ */
+/* -- Reading from inside a step -- */
 
 DbRow *
 db_txn_read(DbTxn *txn, int class_id, const char *ref)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From transactions to StoreChanges, transaction by transaction so that the change log can name who did what; and from the
- * batch's pending rows to the tables. */
+/* From transactions to StoreChanges, transaction by transaction so that the change log can name who did what;
+ * and from the batch's pending rows to the tables. */
 #include "db/batch.h"
 
 #include "db/apply.h"
@@ -39,7 +39,7 @@ db_batch_is_empty(const DbBatch *batch)
     return g_hash_table_size(batch->view->batch->pendings) == 0;
 }
 
-/* -- Towards the store -------------------------------------------------------------------------------------------- */
+/* -- Towards the store -- */
 
 static gboolean
 is_stored_row(const DbRow *row)
@@ -128,7 +128,8 @@ db_batch_add(DbBatch *batch, DbTxn *txn, GError **error)
     return TRUE;
 }
 
-/* The reverse side of a stored relation: its row's new generation must outlive a restart, for event tokens. */
+/* The reverse side of a stored relation: its row's new generation must outlive a restart, for event tokens.
+ */
 static void
 add_touches(DbBatch *batch)
 {
@@ -173,7 +174,7 @@ db_batch_seal(DbBatch *batch, guint64 generation)
     }
 }
 
-/* -- Towards the readers ------------------------------------------------------------------------------------------ */
+/* -- Towards the readers -- */
 
 static int
 compare_first_order(gconstpointer a, gconstpointer b)
@@ -265,7 +266,9 @@ run_hook(Db *db, const GPtrArray *pendings, guint64 generation)
         const DbPending *pending = pendings->pdata[i];
         if (pending->before == NULL && pending->now == NULL)
             continue;
-        DbChange change = {.operation = pending->before == NULL ? DB_ADD : pending->now == NULL ? DB_DEL : DB_MOD,
+        DbChange change = {.operation = pending->before == NULL ? DB_ADD
+                                        : pending->now == NULL  ? DB_DEL
+                                                                : DB_MOD,
                            .class_id = pending->class_id,
                            .ref = value_get_string(pending->ref),
                            .row = pending->now};

@@ -7,8 +7,8 @@
 
 typedef struct DbBatch {
     DbView *view;
-    GArray *changes;  /* of StoreChange */
-    GPtrArray *kept;  /* rows whose values the changes borrow */
+    GArray *changes; /* of StoreChange */
+    GPtrArray *kept; /* rows whose values the changes borrow */
 } DbBatch;
 
 DbBatch *db_batch_new(Db *db);

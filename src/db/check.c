@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Walks every row and says what the model does not allow: for a database that was edited by hand or damaged. Changes nothing. */
+/* Walks every row and says what the model does not allow: for a database that was edited by hand or damaged.
+ * Changes nothing. */
 #include "db/db.h"
 
 #include "base/text.h"

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Opening, closing and reading the database. How it is filled is in load.c, how it changes in txn.c, apply.c and writer.c. */
+/* Opening, closing and reading the database. How it is filled is in load.c, how it changes in txn.c, apply.c
+ * and writer.c. */
 #include "db/db.h"
 
 #include "db/internal.h"
 #include "db/writer.h"
 #include "model/api_error.h"
 
-/* -- Errors ------------------------------------------------------------------------------------------------------- */
+/* -- Errors -- */
 
 gboolean
 db_not_found(int class_id, const char *ref, GError **error)
@@ -28,14 +29,15 @@ db_internal_error(GError **error, const char *format, ...)
     return api_error_set(error, "INTERNAL_ERROR", params);
 }
 
-/* -- Opening and closing ------------------------------------------------------------------------------------------ */
+/* -- Opening and closing -- */
 
 static void
 init_lock(pthread_rwlock_t *lock)
 {
     pthread_rwlockattr_t attributes;
 
-    /* Otherwise a steady stream of readers could keep the writer out for ever. Readers therefore never lock twice. */
+    /* Otherwise a steady stream of readers could keep the writer out for ever. Readers therefore never lock
+     * twice. */
     pthread_rwlockattr_init(&attributes);
     pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(lock, &attributes);
@@ -93,7 +95,7 @@ db_close(Db *db)
     db_free(db, db->store->is_read_only ? 0 : db_settle(db));
 }
 
-/* -- Reading ------------------------------------------------------------------------------------------------------ */
+/* -- Reading -- */
 
 void
 db_lock_shared(Db *db)

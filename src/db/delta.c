@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is newer than a generation. Rows stand in order of change, deletions in a ring, so only what is newer is walked. */
+/* What is newer than a generation. Rows stand in order of change, deletions in a ring, so only what is newer
+ * is walked. */
 #include "db/db.h"
 
 #include "db/internal.h"
@@ -40,7 +41,8 @@ add_deletion(Gathering *gathering, int class_id, const DbDeletion *deletion)
     g_array_append_val(gathering->changes, change);
 }
 
-/* Whether deletions between @since and the oldest remembered are missing. Somebody who starts from nothing misses none. */
+/* Whether deletions between @since and the oldest remembered are missing. Somebody who starts from nothing
+ * misses none. */
 static void
 check_lost(Gathering *gathering, const DbTable *table)
 {
@@ -127,7 +129,8 @@ DbDelta *
 db_delta_new(Db *db, guint64 generation, const DbInterest *interests, gsize n_interests)
 {
     DbDelta *delta = g_new0(DbDelta, 1);
-    Gathering gathering = {.db = db, .since = generation, .changes = g_array_new(FALSE, FALSE, sizeof(DbDeltaChange))};
+    Gathering gathering = {
+        .db = db, .since = generation, .changes = g_array_new(FALSE, FALSE, sizeof(DbDeltaChange))};
 
     delta->counts = g_new(gsize, db->schema->n_classes);
     db_lock_shared(db);

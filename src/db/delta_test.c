@@ -19,7 +19,7 @@ test_kinds_and_order(void)
     g_autoptr(Db) db = test_db_memory();
     g_autofree char *changed = test_insert(db, CLASS_VM, "changed");
     g_autofree char *gone = test_insert(db, CLASS_VM, "gone");
-    g_autofree char *same = test_insert(db, CLASS_VM, "same");
+    test_make(db, CLASS_VM, "same");
     guint64 generation = db_generation(db);
 
     test_delete(db, CLASS_VM, gone);
@@ -134,7 +134,8 @@ main(int argc, char **argv)
     g_test_add_func("/db/delta/kinds-and-order", test_kinds_and_order);
     g_test_add_func("/db/delta/overlapping-interests-count-once", test_overlapping_interests_count_once);
     g_test_add_func("/db/delta/single-object", test_single_object);
-    g_test_add_func("/db/delta/deletions-are-lost-only-when-too-old", test_deletions_are_lost_only_when_too_old);
+    g_test_add_func("/db/delta/deletions-are-lost-only-when-too-old",
+                    test_deletions_are_lost_only_when_too_old);
     g_test_add_func("/db/delta/later-than-now-is-lost", test_later_than_now_is_lost);
     return g_test_run();
 }

@@ -9,14 +9,15 @@ struct Db {
     DbStore *store;
     DbSchema *schema;
 
-    /* Guards the tables and the generation. Held shared by readers for look-ups and pointer copies, alone by the writer thread to
-     * show a batch. The writer thread is the only one to change them, so it reads them without. */
+    /* Guards the tables and the generation. Held shared by readers for look-ups and pointer copies, alone by
+     * the writer thread to show a batch. The writer thread is the only one to change them, so it reads them
+     * without. */
     pthread_rwlock_t lock;
-    DbTable **tables;        /* by class id */
-    guint64 generation;      /* of the last visible commit */
-    guint64 last_sequence;   /* of the last row made */
-    guint64 last_order;      /* of the last change */
-    guint64 reserved;        /* writer thread: generations up to this may be shown without asking the store */
+    DbTable **tables;      /* by class id */
+    guint64 generation;    /* of the last visible commit */
+    guint64 last_sequence; /* of the last row made */
+    guint64 last_order;    /* of the last change */
+    guint64 reserved;      /* writer thread: generations up to this may be shown without asking the store */
 
     GMutex hook_mutex; /* held while the hook runs, so that it can be taken away */
     DbCommitHook hook;
@@ -38,5 +39,6 @@ gboolean db_internal_error(GError **error, const char *format, ...) G_GNUC_PRINT
 /** db_load: fills empty tables from the store. */
 gboolean db_load(Db *db, GError **error);
 
-/** db_settle: at the end, on the closing thread: stores what events need over a restart. Returns the last generation shown. */
+/** db_settle: at the end, on the closing thread: stores what events need over a restart. Returns the last
+ * generation shown. */
 guint64 db_settle(Db *db);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Kills a process that writes, at a random moment: what it had been told is durable must be there, and everything must fit together. */
+/* Kills a process that writes, at a random moment: what it had been told is durable must be there, and
+ * everything must fit together. */
 #include "db/db.h"
 
 #include "base/fd.h"
@@ -8,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define N_ROUNDS 6
+#define N_ROUNDS  6
 #define N_THREADS 4
 
 /* What a child reports, in one write, after each commit. */
@@ -25,7 +26,8 @@ typedef struct Writer {
     gint64 count; /* rows this thread has made in all rounds */
 } Writer;
 
-/* A counter row per thread, and one new row named after it for each turn: both in one transaction, so they must agree. */
+/* A counter row per thread, and one new row named after it for each turn: both in one transaction, so they
+ * must agree. */
 static char *
 counter_ref(int thread)
 {
@@ -75,11 +77,13 @@ read_ack(int fd, Ack *ret_ack)
 
     while ((n = read(fd, ret_ack, sizeof *ret_ack)) < 0)
         g_assert_cmpint(errno, ==, EINTR);
-    g_assert_true(n == 0 || n == (ssize_t)sizeof *ret_ack); /* writes this small into a pipe are whole or not at all */
+    g_assert_true(n == 0 ||
+                  n == (ssize_t)sizeof *ret_ack); /* writes this small into a pipe are whole or not at all */
     return n > 0;
 }
 
-/* Starts a child, kills it after @n_acks, and returns what it had promised: at least @acked commits per thread, nothing newer than *@generation. */
+/* Starts a child, kills it after @n_acks, and returns what it had promised: at least @acked commits per
+ * thread, nothing newer than *@generation. */
 static void
 write_and_kill(const char *dir, int n_acks, gint64 *acked, guint64 *generation)
 {

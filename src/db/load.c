@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Filling the tables from the store, and what must be written at the end so that event tokens stay true over a restart.
+/* Filling the tables from the store, and what must be written at the end so that event tokens stay true over
+ * a restart.
  *
- * A restart changes what clients have seen: fields that are not stored go back to their defaults. Closed in order, exactly the rows
- * concerned get a new generation at the end (db_settle). After a crash nobody knows which they were, so all rows of classes with such
- * fields get one when they are read. */
+ * A restart changes what clients have seen: fields that are not stored go back to their defaults. Closed in
+ * order, exactly the rows concerned get a new generation at the end (db_settle). After a crash nobody knows
+ * which they were, so all rows of classes with such fields get one when they are read. */
 #include "db/internal.h"
 
 #include "base/error.h"
@@ -30,7 +31,8 @@ note_damage(Loader *loader, const DbClassInfo *info, const char *ref, gsize fiel
 {
     if (loader->n_damaged++ < DAMAGE_LINES)
         g_string_append_printf(loader->damage, "\n  %s %s: %s is no %s", info->model_class->name, ref,
-                               info->model_class->fields[field].name, info->model_class->fields[field].type->name);
+                               info->model_class->fields[field].name,
+                               info->model_class->fields[field].type->name);
 }
 
 /* Defaults for what the store did not have. */
@@ -76,11 +78,12 @@ load_deletion(gpointer data, int class_id, const char *ref, guint64 created, gui
     db_table_note_deletion(db->tables[class_id], &deletion);
 }
 
-/* -- Links -------------------------------------------------------------------------------------------------------- */
+/* -- Links -- */
 
 /* @target was of a row that is not stored, and the crash left no time to say so. */
 static gboolean
-drop_lost_ref(Loader *loader, DbSlot *slot, const DbRelation *relation, const char *target, guint64 generation)
+drop_lost_ref(Loader *loader, DbSlot *slot, const DbRelation *relation, const char *target,
+              guint64 generation)
 {
     DbRow *row = slot->row;
 
@@ -107,7 +110,8 @@ drop_lost_ref(Loader *loader, DbSlot *slot, const DbRelation *relation, const ch
 }
 
 static void
-link_relation(Loader *loader, DbSlot *slot, const DbRelation *relation, guint64 generation, GPtrArray *targets)
+link_relation(Loader *loader, DbSlot *slot, const DbRelation *relation, guint64 generation,
+              GPtrArray *targets)
 {
     g_autoptr(Value) value = value_ref(slot->row->fields[relation->field]);
 
@@ -139,7 +143,7 @@ link_rows(Loader *loader, guint64 generation)
     }
 }
 
-/* -- Generations -------------------------------------------------------------------------------------------------- */
+/* -- Generations -- */
 
 static void
 renew_generations(Loader *loader, guint64 generation)
@@ -167,7 +171,8 @@ order_by_change(Loader *loader)
     g_ptr_array_sort(loader->slots, compare_changed);
     for (guint i = 0; i < loader->slots->len; i++) {
         DbSlot *slot = loader->slots->pdata[i];
-        db_table_mark_changed(loader->db->tables[model_class_id(slot->row->model_class)], slot, ++loader->db->last_order);
+        db_table_mark_changed(loader->db->tables[model_class_id(slot->row->model_class)], slot,
+                              ++loader->db->last_order);
     }
 }
 
@@ -177,7 +182,8 @@ refuse_damage(const Loader *loader, GError **error)
     if (loader->n_damaged == 0 || loader->db->store->is_read_only)
         return TRUE;
     return base_error_set(error, BASE_ERROR_INVALID,
-                          "the database holds %u values that do not fit their fields; check it, correct them by hand or restore a backup:%s",
+                          "the database holds %u values that do not fit their fields; check it, correct them "
+                          "by hand or restore a backup:%s",
                           loader->n_damaged, loader->damage->str);
 }
 
@@ -187,7 +193,8 @@ store_repairs(Loader *loader, GError **error)
     Db *db = loader->db;
     const StoreChange *repairs = (const StoreChange *)(gpointer)loader->repairs->data;
 
-    return loader->repairs->len == 0 || db->store->vtable->apply(db->store, db->generation, repairs, loader->repairs->len, error);
+    return loader->repairs->len == 0 ||
+           db->store->vtable->apply(db->store, db->generation, repairs, loader->repairs->len, error);
 }
 
 static gboolean

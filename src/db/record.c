@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A row's fields as clients see them: stored ones from the row, derived ones from the index; and whole records, encoded once per version. */
+/* A row's fields as clients see them: stored ones from the row, derived ones from the index; and whole
+ * records, encoded once per version. */
 #include "db/db.h"
 
 #include "db/internal.h"
@@ -55,7 +56,8 @@ db_row_get(Db *db, const DbRow *row, int field)
     return value;
 }
 
-/* The derived fields of @row by index, all as of one moment, and the computed one; NULL elsewhere. The caller frees the array and its values. */
+/* The derived fields of @row by index, all as of one moment, and the computed one; NULL elsewhere. The caller
+ * frees the array and its values. */
 static Value **
 derived_values(Db *db, const DbRow *row)
 {
@@ -103,7 +105,8 @@ db_row_write_record(Db *db, DbRow *row, DbEncoding encoding, GString *out)
         xmlrpc_write_value(out, record);
     else
         json_write_value(out, record);
-    /* A row that is not yet visible could be paired with older derived fields: a change of those makes a new version only when shown. */
+    /* A row that is not yet visible could be paired with older derived fields: a change of those makes a new
+     * version only when shown. */
     if (row->changed > 0)
         db_row_keep_encoded(row, encoding, out->str + start, out->len - start);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What comes back after the database was closed in order, and after a crash; and that event tokens stay true over both.
- * A crash is played by opening a copy of the files of a database that is still open. */
+/* What comes back after the database was closed in order, and after a crash; and that event tokens stay true
+ * over both. A crash is played by opening a copy of the files of a database that is still open. */
 #include "db/db.h"
 
 #include "db/test_model.h"
@@ -49,11 +49,13 @@ changes_since(Db *db, guint64 generation)
         if (model_classes[i].has_events)
             g_array_append_val(interests, interest);
     }
-    g_autoptr(DbDelta) delta = db_delta_new(db, generation, (DbInterest *)(gpointer)interests->data, interests->len);
+    g_autoptr(DbDelta) delta =
+        db_delta_new(db, generation, (DbInterest *)(gpointer)interests->data, interests->len);
     g_assert_false(delta->is_lost);
     for (gsize i = 0; i < delta->n_changes; i++)
         g_string_append_printf(text, "%c%s %s ", operations[delta->changes[i].operation],
-                               model_classes[delta->changes[i].class_id].event_name, value_get_string(delta->changes[i].ref));
+                               model_classes[delta->changes[i].class_id].event_name,
+                               value_get_string(delta->changes[i].ref));
     return g_string_free(text, FALSE);
 }
 
@@ -75,7 +77,9 @@ set_volatile(Db *db, int class_id, const char *ref, int field, Value *value)
     test_set(db, class_id, ref, field, value);
 }
 
-/* -- Values --------------------------------------------------------------------------------------------------------- */
+/* -- Values
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static Value *
 string_map(const char *key, const char *text)
@@ -89,7 +93,13 @@ string_map(const char *key, const char *text)
 static void
 test_every_kind_of_value_comes_back(void)
 {
-    static const char *const texts[] = {"", "plain", "with 'quotes' and \"more\"", "line\nbreak\ttab \x01", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "12", "null"};
+    static const char *const texts[] = {"",
+                                        "plain",
+                                        "with 'quotes' and \"more\"",
+                                        "line\nbreak\ttab \x01",
+                                        "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+                                        "12",
+                                        "null"};
     static const gint64 numbers[] = {0, 1, -1, G_MAXINT64, G_MININT64};
     static const double reals[] = {0.0, -0.5, 1e300, 0.1, INFINITY, -INFINITY};
     char *dir = test_dir_new();
@@ -108,7 +118,8 @@ test_every_kind_of_value_comes_back(void)
         test_set(db, CLASS_VM, vm, VM_WEIGHT, value_float(reals[i % G_N_ELEMENTS(reals)]));
         test_set(db, CLASS_VM, vm, VM_IS_TEMPLATE, value_bool(i % 2));
         test_set(db, CLASS_VM, vm, VM_POWER_STATE, value_string("Running"));
-        test_set(db, CLASS_VM, vm, VM_START_TIME, i % 2 ? value_datetime(1234567890) : value_datetime_text("20230305T18:18:29"));
+        test_set(db, CLASS_VM, vm, VM_START_TIME,
+                 i % 2 ? value_datetime(1234567890) : value_datetime_text("20230305T18:18:29"));
         test_set(db, CLASS_VM, vm, VM_OTHER_CONFIG, string_map(text, text));
         test_set(db, CLASS_VM, vm, VM_TAGS, value_array_of_strings(tags));
         test_set(db, CLASS_VM, vm, VM_RESIDENT_ON, value_string(host));
@@ -146,7 +157,7 @@ test_rows_keep_order_and_generations(void)
     Db *db = test_db_file(dir);
     g_autofree char *a = test_insert(db, CLASS_VM, "a");
     g_autofree char *b = test_insert(db, CLASS_VM, "b");
-    g_autofree char *c = test_insert(db, CLASS_VM, "c");
+    test_make(db, CLASS_VM, "c");
 
     test_set(db, CLASS_VM, a, VM_MEMORY, value_int(1));
     test_delete(db, CLASS_VM, b);
@@ -186,7 +197,7 @@ test_what_is_not_stored_is_gone(void)
     test_dir_free(dir);
 }
 
-/* -- Generations and tokens ------------------------------------------------------------------------------------------- */
+/* -- Generations and tokens -- */
 
 static void
 test_generation_never_goes_back(void)
@@ -196,7 +207,8 @@ test_generation_never_goes_back(void)
     g_autofree char *vm = test_insert(db, CLASS_VM, "a");
 
     for (int i = 0; i < 10; i++)
-        set_volatile(db, CLASS_VM, vm, VM_ALLOWED_OPERATIONS, i % 2 ? value_array_empty() : value_array_of_strings((const char *const[]){"x", NULL}));
+        set_volatile(db, CLASS_VM, vm, VM_ALLOWED_OPERATIONS,
+                     i % 2 ? value_array_empty() : value_array_of_strings((const char *const[]){"x", NULL}));
     guint64 shown = db_generation(db);
     Db *crashed = open_crashed(dir, copy);
     g_assert_cmpuint(db_generation(crashed), >, shown);
@@ -216,7 +228,7 @@ test_tokens_outlive_an_orderly_restart(void)
 {
     char *dir = test_dir_new();
     Db *db = test_db_file(dir);
-    g_autofree char *same = test_insert(db, CLASS_VM, "same");
+    test_make(db, CLASS_VM, "same");
     g_autofree char *set = test_insert(db, CLASS_VM, "set");
     g_autofree char *deleted = test_insert(db, CLASS_VM, "deleted");
     g_autofree char *parent = test_insert(db, CLASS_VM, "parent");
@@ -236,9 +248,10 @@ test_tokens_outlive_an_orderly_restart(void)
     set_volatile(db, CLASS_VM, busy, VM_CURRENT_OPERATIONS, string_map("t", "start"));
     g_autofree char *added = test_insert(db, CLASS_HOST, "h");
     db = reopen(db, dir);
-    /* The busy VM comes last: it changed once more, back to its default, by the restart. Inside one generation classes come in turn. */
-    assert_changes(db, token, "+host %s =vm %s =vm %s =vbd %s =vm %s -vm %s -task %s -task %s ", added, set, parent, vbd, busy, deleted, ended,
-                   running);
+    /* The busy VM comes last: it changed once more, back to its default, by the restart. Inside one
+     * generation classes come in turn. */
+    assert_changes(db, token, "+host %s =vm %s =vm %s =vbd %s =vm %s -vm %s -task %s -task %s ", added, set,
+                   parent, vbd, busy, deleted, ended, running);
     token = db_generation(db);
     db = reopen(db, dir);
     assert_changes(db, token, "");
@@ -262,13 +275,14 @@ test_volatile_change_since_undone_is_told(void)
     test_dir_free(dir);
 }
 
-/* After a crash nobody knows whose volatile fields had been shown: all rows that have such fields are news. */
+/* After a crash nobody knows whose volatile fields had been shown: all rows that have such fields are news.
+ */
 static void
 test_tokens_outlive_a_crash(void)
 {
     char *dir = test_dir_new(), *copy = test_dir_new();
     Db *db = test_db_file(dir);
-    g_autofree char *same = test_insert(db, CLASS_HOST, "same");
+    test_make(db, CLASS_HOST, "same");
     g_autofree char *busy = test_insert(db, CLASS_VM, "busy");
     g_autofree char *deleted = test_insert(db, CLASS_SR, "deleted");
 
@@ -353,9 +367,11 @@ main(int argc, char **argv)
     g_test_add_func("/db/restart/what-is-not-stored-is-gone", test_what_is_not_stored_is_gone);
     g_test_add_func("/db/restart/generation-never-goes-back", test_generation_never_goes_back);
     g_test_add_func("/db/restart/tokens-outlive-an-orderly-restart", test_tokens_outlive_an_orderly_restart);
-    g_test_add_func("/db/restart/volatile-change-since-undone-is-told", test_volatile_change_since_undone_is_told);
+    g_test_add_func("/db/restart/volatile-change-since-undone-is-told",
+                    test_volatile_change_since_undone_is_told);
     g_test_add_func("/db/restart/tokens-outlive-a-crash", test_tokens_outlive_a_crash);
-    g_test_add_func("/db/restart/refs-to-rows-not-stored-become-null", test_refs_to_rows_not_stored_become_null);
+    g_test_add_func("/db/restart/refs-to-rows-not-stored-become-null",
+                    test_refs_to_rows_not_stored_become_null);
     g_test_add_func("/db/restart/read-only-changes-nothing", test_read_only_changes_nothing);
     return g_test_run();
 }

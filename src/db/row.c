@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One version of one object: an array of shared values, counted references, and its encoded forms once they were asked for. */
+/* One version of one object: an array of shared values, counted references, and its encoded forms once they
+ * were asked for. */
 #include "db/row.h"
 
 #include <string.h>
@@ -10,8 +11,8 @@
 static gssize encoded_bytes; /* atomic */
 
 typedef struct RowImpl {
-    DbRow row; /* first: a DbRow pointer is a RowImpl pointer */
-    gatomicrefcount references;
+    DbRow row;       /* first: a DbRow pointer is a RowImpl pointer */
+    gint references; /* atomic */
     Value *ref_value;
     DbEncoded *encoded[DB_ENCODING_N]; /* atomic, set once */
     Value *fields[];
@@ -22,7 +23,7 @@ row_alloc(const ModelClass *model_class, Value *ref)
 {
     RowImpl *impl = g_malloc0(sizeof(RowImpl) + model_class->n_fields * sizeof(Value *));
 
-    g_atomic_ref_count_init(&impl->references);
+    impl->references = 1;
     impl->ref_value = value_ref(ref);
     impl->row.model_class = model_class;
     impl->row.ref = value_get_string(ref);
@@ -68,7 +69,7 @@ db_row_copy(const DbRow *row)
 DbRow *
 db_row_ref(DbRow *row)
 {
-    g_atomic_ref_count_inc(&((RowImpl *)row)->references);
+    g_atomic_int_inc(&((RowImpl *)row)->references);
     return row;
 }
 
@@ -77,7 +78,7 @@ db_row_unref(DbRow *row)
 {
     RowImpl *impl = (RowImpl *)row;
 
-    if (row == NULL || !g_atomic_ref_count_dec(&impl->references))
+    if (row == NULL || !g_atomic_int_dec_and_test(&impl->references))
         return;
     for (gsize i = 0; i < row->model_class->n_fields; i++)
         value_unref(row->fields[i]);
@@ -94,7 +95,7 @@ db_row_unref(DbRow *row)
 gboolean
 db_row_is_shared(const DbRow *row)
 {
-    return !g_atomic_ref_count_compare(&((RowImpl *)row)->references, 1);
+    return g_atomic_int_get(&((RowImpl *)row)->references) > 1;
 }
 
 Value *
@@ -132,7 +133,7 @@ db_row_keep_encoded(DbRow *row, DbEncoding encoding, const char *text, gsize len
         g_free(encoded);
 }
 
-/* -- Shorthand ---------------------------------------------------------------------------------------------------- */
+/* -- Shorthand -- */
 
 const char *
 db_row_string(const DbRow *row, int field)

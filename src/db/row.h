@@ -40,5 +40,6 @@ typedef struct DbEncoded {
 /** db_row_encoded: NULL if not kept. Lives as long as the row. */
 const DbEncoded *db_row_encoded(const DbRow *row, DbEncoding encoding);
 
-/** db_row_keep_encoded: keeps a copy of @text, unless somebody was first, or all rows together keep too much already. */
+/** db_row_keep_encoded: keeps a copy of @text, unless somebody was first, or all rows together keep too much
+ * already. */
 void db_row_keep_encoded(DbRow *row, DbEncoding encoding, const char *text, gsize length);

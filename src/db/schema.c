@@ -76,7 +76,8 @@ find_peer(DbSchema *schema, int target_class, const ModelField *derived)
         return NULL;
     DbClassInfo *peer = &schema->classes[derived->peer_class];
     for (gsize i = 0; i < peer->n_relations; i++)
-        if (peer->relations[i].field == derived->peer_field && peer->relations[i].target_class == target_class)
+        if (peer->relations[i].field == derived->peer_field &&
+            peer->relations[i].target_class == target_class)
             return &peer->relations[i];
     return NULL;
 }
@@ -138,7 +139,7 @@ db_schema_relation(const DbSchema *schema, int class_id, int field)
     return NULL;
 }
 
-/* -- Refs inside values ------------------------------------------------------------------------------------------- */
+/* -- Refs inside values -- */
 
 /* Above this many refs a hash finds the duplicates. */
 #define FEW_TARGETS 16

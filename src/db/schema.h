@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the database needs to know of the model, worked out once when it opens: defaults, and which fields name other rows. */
+/* What the database needs to know of the model, worked out once when it opens: defaults, and which fields
+ * name other rows. */
 #pragma once
 
 #include "model/model.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The last act of a database closed in order: remembers in the store what only memory knew of changes, so that event tokens stay true:
- * rows changed in fields that are not stored, and rows and deletions that were never stored. See load.c for the other end. */
+/* The last act of a database closed in order: remembers in the store what only memory knew of changes, so
+ * that event tokens stay true: rows changed in fields that are not stored, and rows and deletions that were
+ * never stored. See load.c for the other end. */
 #include "db/internal.h"
 
 #include "base/log.h"
@@ -114,10 +115,9 @@ unref_value(gpointer value)
 guint64
 db_settle(Db *db)
 {
-    Settling settling = {db, db->generation + 1, g_array_new(FALSE, FALSE, sizeof(StoreChange)),
-                         g_ptr_array_new_with_free_func(unref_value)};
-    g_autoptr(GArray) changes = settling.changes;
-    g_autoptr(GPtrArray) kept = settling.kept;
+    g_autoptr(GArray) changes = g_array_new(FALSE, FALSE, sizeof(StoreChange));
+    g_autoptr(GPtrArray) kept = g_ptr_array_new_with_free_func(unref_value);
+    Settling settling = {db, db->generation + 1, changes, kept};
     g_autoptr(GError) error = NULL;
 
     for (gsize i = 0; i < db->schema->n_classes; i++)
@@ -132,8 +132,10 @@ db_settle(Db *db)
     }
     if (changes->len == 0)
         return db->generation;
-    if (db->store->vtable->apply(db->store, settling.generation, (const StoreChange *)(gpointer)changes->data, changes->len, &error))
+    if (db->store->vtable->apply(db->store, settling.generation, (const StoreChange *)(gpointer)changes->data,
+                                 changes->len, &error))
         return settling.generation;
-    log_warning("database: not closed in order: %s", error->message); /* the next start takes it for a crash, which is safe */
+    log_warning("database: not closed in order: %s",
+                error->message); /* the next start takes it for a crash, which is safe */
     return 0;
 }

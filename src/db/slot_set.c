@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Slots in order of creation. A few stand in a sorted array; when they grow many, in a balanced tree, so that a change stays cheap. */
+/* Slots in order of creation. A few stand in a sorted array; when they grow many, in a balanced tree, so that
+ * a change stays cheap. */
 #include "db/slot_set.h"
 
 #include <string.h>

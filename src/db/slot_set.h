@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A set of slots in order of creation: the rows of one name, the rows that name another. Usually one or two, sometimes 10,000. */
+/* A set of slots in order of creation: the rows of one name, the rows that name another. Usually one or two,
+ * sometimes 10,000. */
 #pragma once
 
 #include "db/row.h"

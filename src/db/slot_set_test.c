@@ -35,7 +35,8 @@ test_random_changes(gconstpointer data)
     for (int round = 0; round < 3000; round++) {
         guint index = (guint)g_test_rand_int_range(0, (gint32)range);
         gboolean adds = g_test_rand_bit();
-        gboolean changes = adds ? db_slot_set_add(set, &slots[index]) : db_slot_set_remove(set, &slots[index]);
+        gboolean changes =
+            adds ? db_slot_set_add(set, &slots[index]) : db_slot_set_remove(set, &slots[index]);
         g_assert_cmpint(changes, ==, (wanted[index] != adds));
         wanted[index] = adds;
         if (round % 50 == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The store of a single host: one SQLite file. Opening, closing, and applying batches; a batch is one SQLite transaction and so one sync. */
+/* The store of a single host: one SQLite file. Opening, closing, and applying batches; a batch is one SQLite
+ * transaction and so one sync. */
 #include "db/store_sqlite.h"
 
 #include "base/error.h"
@@ -12,7 +13,7 @@
 /* From this many changed fields of one row on, the whole row is written at once. */
 #define MANY_FIELDS 4
 
-/* -- Statements of a class ------------------------------------------------------------------------------------------ */
+/* -- Statements of a class -- */
 
 static char *
 put_sql(const ModelClass *model_class)
@@ -32,8 +33,8 @@ put_sql(const ModelClass *model_class)
         g_string_append(marks, ", ?");
         g_string_append_printf(updates, ", %s = excluded.%s", name->str, name->str);
     }
-    return g_strdup_printf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (ref) DO UPDATE SET %s", table->str, names->str, marks->str,
-                           updates->str);
+    return g_strdup_printf("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (ref) DO UPDATE SET %s", table->str,
+                           names->str, marks->str, updates->str);
 }
 
 static sqlite3_stmt *
@@ -50,8 +51,8 @@ put_statement(SqliteStore *store, int class_id, GError **error)
 
 /* A prepared statement of a class: @before, its table, SET @column if any, @after. */
 static sqlite3_stmt *
-class_statement(SqliteStore *store, sqlite3_stmt **statement, int class_id, const char *before, const char *column, const char *after,
-                GError **error)
+class_statement(SqliteStore *store, sqlite3_stmt **statement, int class_id, const char *before,
+                const char *column, const char *after, GError **error)
 {
     if (*statement == NULL) {
         g_autoptr(GString) sql = g_string_new(before);
@@ -66,7 +67,7 @@ class_statement(SqliteStore *store, sqlite3_stmt **statement, int class_id, cons
     return *statement;
 }
 
-/* -- Changes -------------------------------------------------------------------------------------------------------- */
+/* -- Changes -- */
 
 static gboolean
 put_row(SqliteStore *store, const StoreChange *change, GError **error)
@@ -94,8 +95,9 @@ set_field(SqliteStore *store, const StoreChange *change, GError **error)
 
     if (class->set == NULL)
         class->set = g_new0(sqlite3_stmt *, model_class->n_fields);
-    sqlite3_stmt *set = class_statement(store, &class->set[change->field], change->class_id, "UPDATE ",
-                                        model_class->fields[change->field].name, " = ?, _changed = ? WHERE ref = ?", error);
+    sqlite3_stmt *set =
+        class_statement(store, &class->set[change->field], change->class_id, "UPDATE ",
+                        model_class->fields[change->field].name, " = ?, _changed = ? WHERE ref = ?", error);
     if (set == NULL)
         return FALSE;
     sqlite_bind(store, set, 1, change->new_value, 0);
@@ -107,8 +109,8 @@ set_field(SqliteStore *store, const StoreChange *change, GError **error)
 static gboolean
 touch_row(SqliteStore *store, const StoreChange *change, GError **error)
 {
-    sqlite3_stmt *touch = class_statement(store, &store->classes[change->class_id].touch, change->class_id, "UPDATE ", "_changed",
-                                          " = ? WHERE ref = ?", error);
+    sqlite3_stmt *touch = class_statement(store, &store->classes[change->class_id].touch, change->class_id,
+                                          "UPDATE ", "_changed", " = ? WHERE ref = ?", error);
 
     if (touch == NULL)
         return FALSE;
@@ -122,8 +124,8 @@ delete_row(SqliteStore *store, const StoreChange *change, GError **error)
 {
     if (!model_classes[change->class_id].is_persistent) /* no table: only the log is told */
         return TRUE;
-    sqlite3_stmt *delete = class_statement(store, &store->classes[change->class_id].delete, change->class_id, "DELETE FROM ", NULL,
-                                           " WHERE ref = ?", error);
+    sqlite3_stmt *delete = class_statement(store, &store->classes[change->class_id].delete, change->class_id,
+                                           "DELETE FROM ", NULL, " WHERE ref = ?", error);
     if (delete == NULL)
         return FALSE;
     sqlite3_bind_text(delete, 1, change->ref, -1, SQLITE_STATIC);
@@ -213,15 +215,15 @@ sqlite_reserve(DbStore *base, guint64 generation, GError **error)
 
     if (!sqlite_run(store, "BEGIN IMMEDIATE", error))
         return FALSE;
-    if (sqlite_meta_set(store, "reserved", (gint64)generation, error) && sqlite_meta_set(store, "is_open", 1, error) &&
-        sqlite_run(store, "COMMIT", error))
+    if (sqlite_meta_set(store, "reserved", (gint64)generation, error) &&
+        sqlite_meta_set(store, "is_open", 1, error) && sqlite_run(store, "COMMIT", error))
         return TRUE;
     if (!sqlite3_get_autocommit(store->handle))
         sqlite_run(store, "ROLLBACK", NULL);
     return FALSE;
 }
 
-/* -- Opening and closing -------------------------------------------------------------------------------------------- */
+/* -- Opening and closing -- */
 
 static void
 free_statements(SqliteStore *store)
@@ -260,8 +262,8 @@ sqlite_close(DbStore *base, guint64 generation)
 
     /* Failing is harmless: the next start takes it for a crash. */
     if (generation > 0 && sqlite_run(store, "BEGIN IMMEDIATE", NULL)) {
-        if (!sqlite_meta_set(store, "reserved", (gint64)generation, NULL) || !sqlite_meta_set(store, "is_open", 0, NULL) ||
-            !sqlite_run(store, "COMMIT", NULL))
+        if (!sqlite_meta_set(store, "reserved", (gint64)generation, NULL) ||
+            !sqlite_meta_set(store, "is_open", 0, NULL) || !sqlite_run(store, "COMMIT", NULL))
             sqlite_run(store, "ROLLBACK", NULL);
     }
     sqlite_store_free(store);
@@ -281,7 +283,8 @@ take_lock(SqliteStore *store, GError **error)
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0)
         return TRUE;
     if (errno == EWOULDBLOCK)
-        return base_error_set(error, BASE_ERROR_IO, "database '%s' is in use by another process", store->path);
+        return base_error_set(error, BASE_ERROR_IO, "database '%s' is in use by another process",
+                              store->path);
     return base_error_errno(error, errno, "lock '%s'", path);
 }
 
@@ -300,7 +303,8 @@ create_file(const SqliteStore *store, GError **error)
 static gboolean
 connect_file(SqliteStore *store, int flags, GError **error)
 {
-    if (sqlite3_open_v2(store->path, &store->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(store->path, &store->handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+                        NULL) != SQLITE_OK)
         return sqlite_fail(store, "open", error);
     sqlite3_busy_timeout(store->handle, 10000); /* an administrator may be looking */
     return sqlite_schema_check(store, error);
@@ -312,10 +316,11 @@ open_for_writing(SqliteStore *store, gboolean is_file, GError **error)
     if (is_file && (!take_lock(store, error) || !create_file(store, error)))
         return FALSE;
     return connect_file(store, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error) &&
-           sqlite_run(store,
-                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000;"
-                      "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192",
-                      error) &&
+           sqlite_run(
+               store,
+               "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000;"
+               "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192",
+               error) &&
            sqlite_schema_upgrade(store, error);
 }
 
@@ -331,6 +336,7 @@ db_store_sqlite_open(const char *path, gboolean read_only, GError **error)
     store->lock_fd = -1;
     store->classes = g_new0(SqliteClass, model_n_classes);
     store->scratch = g_string_new(NULL);
-    gboolean is_open = read_only ? connect_file(store, SQLITE_OPEN_READONLY, error) : open_for_writing(store, path != NULL, error);
+    gboolean is_open = read_only ? connect_file(store, SQLITE_OPEN_READONLY, error)
+                                 : open_for_writing(store, path != NULL, error);
     return is_open ? (DbStore *)g_steal_pointer(&store) : NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table "change": who changed what and when, newest last, of bounded length. Deletions in it serve event tokens over a restart. */
+/* The table "change": who changed what and when, newest last, of bounded length. Deletions in it serve event
+ * tokens over a restart. */
 #include "db/store_sqlite.h"
 
 #include "base/text.h"
@@ -25,10 +26,13 @@ gboolean
 sqlite_log_create(const SqliteStore *store, GError **error)
 {
     return sqlite_run(store,
-                      "CREATE TABLE IF NOT EXISTS change (id INTEGER PRIMARY KEY, generation INTEGER, time TEXT, task TEXT, user TEXT,"
+                      "CREATE TABLE IF NOT EXISTS change (id INTEGER PRIMARY KEY, generation INTEGER, time "
+                      "TEXT, task TEXT, user TEXT,"
                       " class TEXT, ref TEXT, operation TEXT, field TEXT, old, new, created INTEGER)",
                       error) &&
-           sqlite_run(store, "CREATE INDEX IF NOT EXISTS change_deletions ON change (generation) WHERE operation = 'delete'",
+           sqlite_run(store,
+                      "CREATE INDEX IF NOT EXISTS change_deletions ON change (generation) WHERE operation = "
+                      "'delete'",
                       error);
 }
 
@@ -36,7 +40,8 @@ static gboolean
 is_secret(const ModelClass *model_class, const ModelField *field)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(log_secrets); i++)
-        if (strcmp(log_secrets[i].class_name, model_class->name) == 0 && strcmp(log_secrets[i].field, field->name) == 0)
+        if (strcmp(log_secrets[i].class_name, model_class->name) == 0 &&
+            strcmp(log_secrets[i].field, field->name) == 0)
             return TRUE;
     return FALSE;
 }
@@ -60,7 +65,8 @@ sqlite_log_add(SqliteStore *store, const StoreChange *change, GError **error)
     g_autofree char *now = base_time_to_wire(base_now_us() / G_USEC_PER_SEC);
 
     if (!sqlite_prepare_once(store, &store->log,
-                             "INSERT INTO change (generation, time, task, user, class, ref, operation, field, old, new, created)"
+                             "INSERT INTO change (generation, time, task, user, class, ref, operation, "
+                             "field, old, new, created)"
                              " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                              error))
         return FALSE;
@@ -89,11 +95,12 @@ sqlite_log_trim(SqliteStore *store, GError **error)
     if (!sqlite_number(store, "SELECT max(id) FROM change", &last, error))
         return FALSE;
     gint64 cut = last - STORE_LOG_KEPT;
-    g_autofree char *lost_sql =
-        g_strdup_printf("SELECT max(generation) FROM change WHERE operation = 'delete' AND id <= %" G_GINT64_FORMAT, cut);
+    g_autofree char *lost_sql = g_strdup_printf(
+        "SELECT max(generation) FROM change WHERE operation = 'delete' AND id <= %" G_GINT64_FORMAT, cut);
     g_autofree char *delete_sql = g_strdup_printf("DELETE FROM change WHERE id <= %" G_GINT64_FORMAT, cut);
     if (cut > 0) {
-        if (!sqlite_number(store, lost_sql, &lost, error) || !sqlite_meta_get(store, "deletions_since", &known, error))
+        if (!sqlite_number(store, lost_sql, &lost, error) ||
+            !sqlite_meta_get(store, "deletions_since", &known, error))
             return FALSE;
         if (lost > known && !sqlite_meta_set(store, "deletions_since", lost, error))
             return FALSE;

@@ -56,9 +56,11 @@ read_row(ClassReader *reader, StoreRowVisit visit, gpointer data, Value **fields
     sqlite3_stmt *statement = reader->statement;
 
     for (gsize i = 0; i < reader->model_class->n_fields; i++)
-        fields[i] = reader->places[i] >= 0 ? sqlite_column_read(&reader->columns[i], statement, reader->places[i]) : NULL;
-    visit(data, reader->class_id, (const char *)sqlite3_column_text(statement, 0), (guint64)sqlite3_column_int64(statement, 1),
-          (guint64)sqlite3_column_int64(statement, 2), fields);
+        fields[i] = reader->places[i] >= 0
+                        ? sqlite_column_read(&reader->columns[i], statement, reader->places[i])
+                        : NULL;
+    visit(data, reader->class_id, (const char *)sqlite3_column_text(statement, 0),
+          (guint64)sqlite3_column_int64(statement, 1), (guint64)sqlite3_column_int64(statement, 2), fields);
 }
 
 static gboolean
@@ -84,8 +86,10 @@ read_class(const SqliteStore *store, int class_id, StoreRowVisit visit, gpointer
 static gboolean
 read_deletions(const SqliteStore *store, StoreDeletionVisit visit, gpointer data, GError **error)
 {
-    g_autoptr(sqlite3_stmt) statement =
-        sqlite_prepare(store, "SELECT class, ref, created, generation FROM change WHERE operation = 'delete' ORDER BY generation, id", error);
+    g_autoptr(sqlite3_stmt) statement = sqlite_prepare(store,
+                                                       "SELECT class, ref, created, generation FROM change "
+                                                       "WHERE operation = 'delete' ORDER BY generation, id",
+                                                       error);
     int result;
 
     if (statement == NULL)
@@ -107,7 +111,8 @@ read_state(const SqliteStore *store, StoreState *state, GError **error)
     gint64 newest, reserved, is_open, deletions_since;
 
     if (!sqlite_number(store, "SELECT max(generation) FROM change", &newest, error) ||
-        !sqlite_meta_get(store, "reserved", &reserved, error) || !sqlite_meta_get(store, "is_open", &is_open, error) ||
+        !sqlite_meta_get(store, "reserved", &reserved, error) ||
+        !sqlite_meta_get(store, "is_open", &is_open, error) ||
         !sqlite_meta_get(store, "deletions_since", &deletions_since, error))
         return FALSE;
     *state = (StoreState){(guint64)MAX(newest, reserved), (guint64)deletions_since, is_open == 0};
@@ -115,7 +120,8 @@ read_state(const SqliteStore *store, StoreState *state, GError **error)
 }
 
 gboolean
-sqlite_read_all(DbStore *base, StoreRowVisit row, StoreDeletionVisit deletion, gpointer data, StoreState *ret_state, GError **error)
+sqlite_read_all(DbStore *base, StoreRowVisit row, StoreDeletionVisit deletion, gpointer data,
+                StoreState *ret_state, GError **error)
 {
     const SqliteStore *store = (SqliteStore *)base;
     gint64 n_tables;
@@ -127,7 +133,8 @@ sqlite_read_all(DbStore *base, StoreRowVisit row, StoreDeletionVisit deletion, g
         return TRUE;
     }
     for (gsize i = 0; i < model_n_classes; i++)
-        if (model_classes[i].is_persistent && model_classes[i].has_rows && !read_class(store, (int)i, row, data, error))
+        if (model_classes[i].is_persistent && model_classes[i].has_rows &&
+            !read_class(store, (int)i, row, data, error))
             return FALSE;
     return read_deletions(store, deletion, data, error) && read_state(store, ret_state, error);
 }

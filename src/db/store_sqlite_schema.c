@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The file's tables against the model: one per class, one column per field that is kept. Only ever adds: a column the model no longer has
- * stays behind, and a program of before finds it again. */
+/* The file's tables against the model: one per class, one column per field that is kept. Only ever adds: a
+ * column the model no longer has stays behind, and a program of before finds it again. */
 #include "db/store_sqlite.h"
 
 #include "base/error.h"
@@ -65,16 +65,18 @@ sqlite_schema_check(const SqliteStore *store, GError **error)
         !sqlite_number(store, "SELECT count(*) FROM sqlite_schema", &n_tables, error))
         return FALSE;
     if (application != APPLICATION_ID && n_tables > 0)
-        return base_error_set(error, BASE_ERROR_INVALID, "'%s' is a database of another program; name another file", store->path);
+        return base_error_set(error, BASE_ERROR_INVALID,
+                              "'%s' is a database of another program; name another file", store->path);
     if (format > STORE_FORMAT)
         return base_error_set(error, BASE_ERROR_INVALID,
-                              "'%s' has format %d, written by a later version; this one knows formats up to %d: run the later version, or restore a "
+                              "'%s' has format %d, written by a later version; this one knows formats up to "
+                              "%d: run the later version, or restore a "
                               "backup made by this one",
                               store->path, (int)format, STORE_FORMAT);
     return TRUE;
 }
 
-/* -- Upgrade ------------------------------------------------------------------------------------------------------ */
+/* -- Upgrade -- */
 
 /* One line per column, so that a changed model is noticed without reading the file's schema. */
 static char *
@@ -89,7 +91,8 @@ model_fingerprint(void)
         g_string_append_printf(text, "%s\n", model_class->name);
         for (gsize j = 0; j < model_class->n_fields; j++)
             if (sqlite_has_column(&model_class->fields[j]))
-                g_string_append_printf(text, " %s %s\n", model_class->fields[j].name, model_class->fields[j].type->name);
+                g_string_append_printf(text, " %s %s\n", model_class->fields[j].name,
+                                       model_class->fields[j].type->name);
     }
     return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, (gssize)text->len);
 }
@@ -133,7 +136,8 @@ upgrade_class(const SqliteStore *store, const ModelClass *model_class, GError **
         return create_table(store, model_class, error);
     for (gsize i = 0; i < model_class->n_fields; i++) {
         const ModelField *field = &model_class->fields[i];
-        if (sqlite_has_column(field) && !g_hash_table_contains(columns, field->name) && !add_column(store, model_class, field, error))
+        if (sqlite_has_column(field) && !g_hash_table_contains(columns, field->name) &&
+            !add_column(store, model_class, field, error))
             return FALSE;
     }
     return TRUE;
@@ -142,7 +146,8 @@ upgrade_class(const SqliteStore *store, const ModelClass *model_class, GError **
 static gboolean
 is_current(const SqliteStore *store, const char *fingerprint, gboolean *ret_is_current, GError **error)
 {
-    g_autofree char *sql = g_strdup_printf("SELECT count(*) FROM meta WHERE key = 'model' AND value = '%s'", fingerprint);
+    g_autofree char *sql =
+        g_strdup_printf("SELECT count(*) FROM meta WHERE key = 'model' AND value = '%s'", fingerprint);
     gint64 n;
 
     if (!sqlite_number(store, sql, &n, error))
@@ -159,9 +164,10 @@ upgrade_classes(const SqliteStore *store, const char *fingerprint, GError **erro
         if (model_class->is_persistent && model_class->has_rows && !upgrade_class(store, model_class, error))
             return FALSE;
     }
-    g_autofree char *sql = g_strdup_printf("INSERT INTO meta (key, value) VALUES ('model', '%s'), ('version', '%s')"
-                                           " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                                           fingerprint, XYLEM_VERSION);
+    g_autofree char *sql =
+        g_strdup_printf("INSERT INTO meta (key, value) VALUES ('model', '%s'), ('version', '%s')"
+                        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                        fingerprint, XYLEM_VERSION);
     return sqlite_run(store, sql, error);
 }
 
@@ -169,16 +175,19 @@ static gboolean
 upgrade(const SqliteStore *store, GError **error)
 {
     g_autofree char *fingerprint = model_fingerprint();
-    g_autofree char *marks = g_strdup_printf("PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, STORE_FORMAT);
+    g_autofree char *marks =
+        g_strdup_printf("PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, STORE_FORMAT);
     gboolean current;
 
-    if (!sqlite_run(store, "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID", error))
+    if (!sqlite_run(store, "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+                    error))
         return FALSE;
     if (!is_current(store, fingerprint, &current, error))
         return FALSE;
     if (current)
         return TRUE;
-    return sqlite_run(store, marks, error) && sqlite_log_create(store, error) && upgrade_classes(store, fingerprint, error);
+    return sqlite_run(store, marks, error) && sqlite_log_create(store, error) &&
+           upgrade_classes(store, fingerprint, error);
 }
 
 gboolean

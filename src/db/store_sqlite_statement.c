@@ -9,8 +9,8 @@ sqlite_fail(const SqliteStore *store, const char *what, GError **error)
 {
     gboolean is_foreign = sqlite3_errcode(store->handle) == SQLITE_NOTADB;
 
-    return base_error_set(error, is_foreign ? BASE_ERROR_INVALID : BASE_ERROR_IO, "database '%s': %s: %s", store->path, what,
-                          sqlite3_errmsg(store->handle));
+    return base_error_set(error, is_foreign ? BASE_ERROR_INVALID : BASE_ERROR_IO, "database '%s': %s: %s",
+                          store->path, what, sqlite3_errmsg(store->handle));
 }
 
 gboolean
@@ -40,7 +40,8 @@ sqlite_prepare_once(const SqliteStore *store, sqlite3_stmt **statement, const ch
 gboolean
 sqlite_finish(const SqliteStore *store, sqlite3_stmt *statement, GError **error)
 {
-    gboolean is_done = sqlite3_step(statement) == SQLITE_DONE || sqlite_fail(store, sqlite3_sql(statement), error);
+    gboolean is_done =
+        sqlite3_step(statement) == SQLITE_DONE || sqlite_fail(store, sqlite3_sql(statement), error);
 
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement); /* what was bound is the caller's and goes away */
@@ -90,9 +91,10 @@ sqlite_meta_get(const SqliteStore *store, const char *key, gint64 *ret_number, G
 gboolean
 sqlite_meta_set(const SqliteStore *store, const char *key, gint64 number, GError **error)
 {
-    g_autofree char *sql = g_strdup_printf("INSERT INTO meta (key, value) VALUES ('%s', %" G_GINT64_FORMAT ") "
-                                           "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                                           key, number);
+    g_autofree char *sql =
+        g_strdup_printf("INSERT INTO meta (key, value) VALUES ('%s', %" G_GINT64_FORMAT ") "
+                        "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                        key, number);
 
     return sqlite_run(store, sql, error);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The SQLite file itself: who may open it, schema upgrades, what an administrator reads in it, the change log, damage. */
+/* The SQLite file itself: who may open it, schema upgrades, what an administrator reads in it, the change
+ * log, damage. */
 #include "db/store_sqlite.h"
 
 #include "base/error.h"
@@ -68,7 +69,7 @@ assert_refused(Fixture *fixture, BaseError code, const char *words)
     g_assert_nonnull(strstr(error->message, words));
 }
 
-/* -- Opening -------------------------------------------------------------------------------------------------------- */
+/* -- Opening -- */
 
 static void
 test_file_is_private(Fixture *fixture, gconstpointer data)
@@ -82,7 +83,7 @@ test_file_is_private(Fixture *fixture, gconstpointer data)
 static void
 test_second_writer_is_refused(Fixture *fixture, gconstpointer data)
 {
-    g_autoptr(Db) db = test_db_file(fixture->dir);
+    G_GNUC_UNUSED g_autoptr(Db) db = test_db_file(fixture->dir);
 
     assert_refused(fixture, BASE_ERROR_IO, "in use");
 }
@@ -101,7 +102,8 @@ test_other_files_are_refused(Fixture *fixture, gconstpointer data)
 
     change(fixture, "PRAGMA application_id = 7");
     assert_refused(fixture, BASE_ERROR_INVALID, "another program");
-    g_assert_true(g_file_set_contents(fixture->path, "This is a letter, not a database at all.\n", -1, &error));
+    g_assert_true(
+        g_file_set_contents(fixture->path, "This is a letter, not a database at all.\n", -1, &error));
     assert_refused(fixture, BASE_ERROR_INVALID, "not a database");
 }
 
@@ -117,7 +119,9 @@ test_missing_folder_is_an_error(Fixture *fixture, gconstpointer data)
     g_assert_error(error, BASE_ERROR, BASE_ERROR_IO);
 }
 
-/* -- Schema ----------------------------------------------------------------------------------------------------------- */
+/* -- Schema
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 /* Makes a file as an older program would have left it. */
 static void
@@ -146,7 +150,7 @@ test_new_class_gets_its_table(Fixture *fixture, gconstpointer data)
 {
     make_older(fixture, "DROP TABLE VBD");
     g_autoptr(Db) db = test_db_file(fixture->dir);
-    g_autofree char *vbd = test_insert(db, CLASS_VBD, NULL);
+    test_make(db, CLASS_VBD, NULL);
     g_assert_cmpuint(db_count(db, CLASS_VBD), ==, 1);
 }
 
@@ -177,7 +181,7 @@ test_read_only_needs_no_upgrade(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(tables, ==, "0\n");
 }
 
-/* -- What stands in it -------------------------------------------------------------------------------------------------- */
+/* -- What stands in it -- */
 
 static void
 test_columns_are_readable(Fixture *fixture, gconstpointer data)
@@ -193,9 +197,12 @@ test_columns_are_readable(Fixture *fixture, gconstpointer data)
     test_set(db, CLASS_VM, fixture->vm, VM_OTHER_CONFIG, config);
     test_set(db, CLASS_VM, fixture->vm, VM_START_TIME, value_datetime(0));
     db_close(db);
-    g_autofree char *line = edit(fixture, "SELECT name_label || ' ' || memory || ' ' || is_template || ' ' || weight || ' ' || power_state"
-                                          " || ' ' || tags || ' ' || other_config || ' ' || start_time || ' ' || resident_on FROM VM");
-    g_assert_cmpstr(line, ==, "one 256 1 1.5 Halted [\"a\",\"b\"] {\"k\":\"v\"} 19700101T00:00:00Z OpaqueRef:NULL\n");
+    g_autofree char *line =
+        edit(fixture,
+             "SELECT name_label || ' ' || memory || ' ' || is_template || ' ' || weight || ' ' || power_state"
+             " || ' ' || tags || ' ' || other_config || ' ' || start_time || ' ' || resident_on FROM VM");
+    g_assert_cmpstr(line, ==,
+                    "one 256 1 1.5 Halted [\"a\",\"b\"] {\"k\":\"v\"} 19700101T00:00:00Z OpaqueRef:NULL\n");
 }
 
 static void
@@ -229,11 +236,12 @@ test_many_fields_of_a_row_at_once(Fixture *fixture, gconstpointer data)
     g_autofree char *after = test_dump(db);
     g_assert_cmpstr(before, ==, after);
     db_close(db);
-    g_autofree char *logged = edit(fixture, "SELECT field FROM change WHERE operation = 'set' AND field != 'name_label' ORDER BY field");
+    g_autofree char *logged = edit(
+        fixture, "SELECT field FROM change WHERE operation = 'set' AND field != 'name_label' ORDER BY field");
     g_assert_cmpstr(logged, ==, "is_template\nmemory\npower_state\ntags\n");
 }
 
-/* -- Change log ----------------------------------------------------------------------------------------------------- */
+/* -- Change log -- */
 
 static void
 test_log_says_who_did_what(Fixture *fixture, gconstpointer data)
@@ -247,9 +255,10 @@ test_log_says_who_did_what(Fixture *fixture, gconstpointer data)
     g_assert_true(db_txn_commit(txn, NULL, &error));
     test_delete(db, CLASS_VM, fixture->vm);
     db_close(db);
-    g_autofree char *lines =
-        edit(fixture, "SELECT class || ' ' || operation || ' ' || ifnull(field, '-') || ' ' || ifnull(old, '-') || ' ' || ifnull(new, '-')"
-                      " || ' ' || ifnull(task, '-') || ' ' || ifnull(user, '-') || ' ' || (time GLOB '20*T*Z') FROM change ORDER BY id");
+    g_autofree char *lines = edit(fixture, "SELECT class || ' ' || operation || ' ' || ifnull(field, '-') || "
+                                           "' ' || ifnull(old, '-') || ' ' || ifnull(new, '-')"
+                                           " || ' ' || ifnull(task, '-') || ' ' || ifnull(user, '-') || ' ' "
+                                           "|| (time GLOB '20*T*Z') FROM change ORDER BY id");
     g_assert_cmpstr(lines, ==,
                     "VM add - - - - - 1\n"
                     "VM set name_label one two OpaqueRef:task root 1\n"
@@ -265,7 +274,8 @@ test_log_holds_no_secrets(Fixture *fixture, gconstpointer data)
     test_set(db, CLASS_SECRET, secret, SECRET_VALUE, value_string("hunter2"));
     test_set(db, CLASS_SECRET, secret, SECRET_VALUE, value_string("hunter3"));
     db_close(db);
-    g_autofree char *rows = edit(fixture, "SELECT count(*) FROM change WHERE old GLOB '*hunter*' OR new GLOB '*hunter*'");
+    g_autofree char *rows =
+        edit(fixture, "SELECT count(*) FROM change WHERE old GLOB '*hunter*' OR new GLOB '*hunter*'");
     g_autofree char *sets = edit(fixture, "SELECT count(*) FROM change WHERE field = 'value'");
     g_assert_cmpstr(rows, ==, "0\n");
     g_assert_cmpstr(sets, ==, "2\n");
@@ -279,8 +289,9 @@ test_log_cuts_long_texts(Fixture *fixture, gconstpointer data)
 
     test_set(db, CLASS_VM, fixture->vm, VM_NAME_LABEL, value_string(text));
     db_close(db);
-    g_autofree char *lengths = edit(fixture, "SELECT length(new) FROM change WHERE field = 'name_label' AND length(new) > 100"
-                                             " UNION ALL SELECT length(name_label) FROM VM");
+    g_autofree char *lengths =
+        edit(fixture, "SELECT length(new) FROM change WHERE field = 'name_label' AND length(new) > 100"
+                      " UNION ALL SELECT length(name_label) FROM VM");
     g_assert_cmpstr(lengths, ==, "4098\n100000\n");
 }
 
@@ -293,15 +304,16 @@ apply_many(DbStore *store, Fixture *fixture, gsize n, guint64 generation)
     g_autoptr(GError) error = NULL;
 
     for (gsize i = 0; i < n; i++)
-        changes[i] = (StoreChange){.kind = STORE_SET_FIELD,
-                                   .class_id = CLASS_VM,
-                                   .ref = fixture->vm,
-                                   .created = 1,
-                                   .changed = generation,
-                                   .fields = (Value *const *)(changes + i), /* never read: it tells versions apart */
-                                   .field = VM_MEMORY,
-                                   .old_value = value,
-                                   .new_value = value};
+        changes[i] =
+            (StoreChange){.kind = STORE_SET_FIELD,
+                          .class_id = CLASS_VM,
+                          .ref = fixture->vm,
+                          .created = 1,
+                          .changed = generation,
+                          .fields = (Value *const *)(changes + i), /* never read: it tells versions apart */
+                          .field = VM_MEMORY,
+                          .old_value = value,
+                          .new_value = value};
     store->vtable->apply(store, generation, changes, n, &error);
     g_assert_no_error(error);
 }
@@ -335,7 +347,9 @@ test_log_is_bounded(Fixture *fixture, gconstpointer data)
     db_close(db);
 }
 
-/* -- Damage ------------------------------------------------------------------------------------------------------------- */
+/* -- Damage
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static void
 count_lines(gpointer data, const char *line)
@@ -386,7 +400,8 @@ test_damaged_values_are_told(Fixture *fixture, gconstpointer data)
     g_free(content);
 }
 
-#define ADD(name, function) g_test_add("/db/store_sqlite/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
+#define ADD(name, function)                                                                                  \
+    g_test_add("/db/store_sqlite/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
 
 int
 main(int argc, char **argv)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Values as columns, in a form an administrator can read and write: text, numbers, and JSON for sets and maps. */
+/* Values as columns, in a form an administrator can read and write: text, numbers, and JSON for sets and
+ * maps. */
 #include "db/store_sqlite.h"
 
 #include "base/text.h"
@@ -11,7 +12,8 @@
 #define SEEN_MAX 256
 
 static void
-bind_text(sqlite3_stmt *statement, int index, const char *text, gsize length, gsize max_length, sqlite3_destructor_type lifetime)
+bind_text(sqlite3_stmt *statement, int index, const char *text, gsize length, gsize max_length,
+          sqlite3_destructor_type lifetime)
 {
     if (max_length == 0 || length <= max_length) {
         sqlite3_bind_text64(statement, index, text, length, lifetime, SQLITE_UTF8);
@@ -41,7 +43,8 @@ sqlite_bind(SqliteStore *store, sqlite3_stmt *statement, int index, const Value 
         break;
     case VALUE_STRING:
     case VALUE_DATETIME:
-        bind_text(statement, index, value_get_string(value), value_get_string_length(value), max_length, SQLITE_STATIC);
+        bind_text(statement, index, value_get_string(value), value_get_string_length(value), max_length,
+                  SQLITE_STATIC);
         break;
     case VALUE_INT:
     case VALUE_COUNT:
@@ -62,7 +65,7 @@ sqlite_bind(SqliteStore *store, sqlite3_stmt *statement, int index, const Value 
     }
 }
 
-/* -- Reading ------------------------------------------------------------------------------------------------------ */
+/* -- Reading -- */
 
 static void
 unref_value(gpointer value)

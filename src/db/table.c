@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Rows of one class and their indexes: by ref, uuid and name; in order of creation and of last change; and per row, who names it. */
+/* Rows of one class and their indexes: by ref, uuid and name; in order of creation and of last change; and
+ * per row, who names it. */
 #include "db/table.h"
 
 #include <string.h>
@@ -86,7 +87,7 @@ db_table_find_name(const DbTable *table, const char *name_label)
     return entry != NULL ? entry->slots : NULL;
 }
 
-/* -- Lists -------------------------------------------------------------------------------------------------------- */
+/* -- Lists -- */
 
 static void
 changed_append(DbTable *table, DbSlot *slot)
@@ -137,7 +138,7 @@ created_unlink(DbTable *table, DbSlot *slot)
         table->created_last = slot->created_prev;
 }
 
-/* -- Indexes ------------------------------------------------------------------------------------------------------ */
+/* -- Indexes -- */
 
 static Value *
 key_of(const DbRow *row, int field)
@@ -147,8 +148,8 @@ key_of(const DbRow *row, int field)
     return key != NULL && value_kind(key) == VALUE_STRING ? key : NULL;
 }
 
-/* The key is the text in the row's own value: it is taken out before that version goes. Inside a batch the row that had the uuid
- * may be changed or removed after the one that gets it. */
+/* The key is the text in the row's own value: it is taken out before that version goes. Inside a batch the
+ * row that had the uuid may be changed or removed after the one that gets it. */
 static void
 index_uuid(DbTable *table, DbSlot *slot, Value *uuid)
 {
@@ -208,7 +209,7 @@ reindex(DbTable *table, DbSlot *slot, const DbRow *before, const DbRow *now)
     }
 }
 
-/* -- Changes ------------------------------------------------------------------------------------------------------ */
+/* -- Changes -- */
 
 DbSlot *
 db_table_insert(DbTable *table, DbRow *row, guint64 sequence)
@@ -217,7 +218,8 @@ db_table_insert(DbTable *table, DbRow *row, guint64 sequence)
 
     slot->row = row;
     slot->sequence = sequence;
-    /* Every version shares the ref's value, and the slot holds a version until it goes: the key stays valid. */
+    /* Every version shares the ref's value, and the slot holds a version until it goes: the key stays valid.
+     */
     g_hash_table_insert(table->by_ref, (gpointer)row->ref, slot);
     created_append(table, slot);
     changed_append(table, slot);
@@ -230,7 +232,8 @@ db_table_replace(DbTable *table, DbSlot *slot, DbRow *row)
 {
     DbRow *old = slot->row;
 
-    if (old->ref != row->ref) { /* deleted and made anew in one batch: the key must belong to the version that stays */
+    if (old->ref !=
+        row->ref) { /* deleted and made anew in one batch: the key must belong to the version that stays */
         g_hash_table_steal(table->by_ref, old->ref);
         g_hash_table_insert(table->by_ref, (gpointer)row->ref, slot);
     }
@@ -284,7 +287,7 @@ db_table_deletion(const DbTable *table, guint age)
     return &table->deletions[(table->deletions_start + table->n_deletions - 1 - age) % DB_DELETIONS_KEPT];
 }
 
-/* -- Who names whom ----------------------------------------------------------------------------------------------- */
+/* -- Who names whom -- */
 
 static struct DbIncoming *
 find_incoming(const DbSlot *target, const DbRelation *relation)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Rows of one class as readers see them, with their indexes. No locking and no checks in here: readers hold the database's lock, the
- * writer thread changes tables under the same lock and has checked before. */
+/* Rows of one class as readers see them, with their indexes. No locking and no checks in here: readers hold
+ * the database's lock, the writer thread changes tables under the same lock and has checked before. */
 #pragma once
 
 #include "db/slot_set.h"
@@ -36,13 +36,15 @@ DbSlot *db_table_find_uuid(const DbTable *table, const char *uuid);
 /** db_table_find_name: NULL for none. */
 const DbSlotSet *db_table_find_name(const DbTable *table, const char *name_label);
 
-/** db_table_insert: takes over @row, whose ref is new here. A uuid that another row has finds this one from now on. */
+/** db_table_insert: takes over @row, whose ref is new here. A uuid that another row has finds this one from
+ * now on. */
 DbSlot *db_table_insert(DbTable *table, DbRow *row, guint64 sequence);
 /** db_table_replace: takes over @row, the next version. Returns the old one: the caller's. */
 DbRow *db_table_replace(DbTable *table, DbSlot *slot, DbRow *row);
 /** db_table_mark_changed: @slot becomes the one last changed. */
 void db_table_mark_changed(DbTable *table, DbSlot *slot, guint64 order);
-/** db_table_remove: returns the last version: the caller's. The slot must have been unlinked from what it names. */
+/** db_table_remove: returns the last version: the caller's. The slot must have been unlinked from what it
+ * names. */
 DbRow *db_table_remove(DbTable *table, DbSlot *slot);
 /** db_table_note_deletion: remembers a copy for db_delta_new(). */
 void db_table_note_deletion(DbTable *table, const DbDeletion *deletion);

@@ -122,7 +122,7 @@ const gsize model_n_classes = CLASS_N;
 ModelMessage model_messages[1];
 const gsize model_n_messages = 0;
 
-/* -- Folders and databases ------------------------------------------------------------------------------------------ */
+/* -- Folders and databases -- */
 
 char *
 test_dir_new(void)
@@ -225,6 +225,12 @@ test_insert(Db *db, int class_id, const char *name)
     return ref;
 }
 
+void
+test_make(Db *db, int class_id, const char *name)
+{
+    g_free(test_insert(db, class_id, name));
+}
+
 guint64
 test_set(Db *db, int class_id, const char *ref, int field, Value *value)
 {
@@ -243,7 +249,7 @@ test_delete(Db *db, int class_id, const char *ref)
     return commit(txn);
 }
 
-/* -- Assertions ----------------------------------------------------------------------------------------------------- */
+/* -- Assertions -- */
 
 void
 test_assert_refs(Value *value, ...)
@@ -279,7 +285,7 @@ test_assert_api_error(GError **error, const char *code, ...)
     g_clear_error(error);
 }
 
-/* -- A store that fails --------------------------------------------------------------------------------------------- */
+/* -- A store that fails -- */
 
 typedef struct FailingStore {
     DbStore store; /* first */
@@ -292,7 +298,8 @@ is_poison(const StoreChange *change)
 {
     int field = model_classes[change->class_id].name_label_field;
 
-    return change->fields != NULL && field >= 0 && strcmp(value_get_string(change->fields[field]), "poison") == 0;
+    return change->fields != NULL && field >= 0 &&
+           strcmp(value_get_string(change->fields[field]), "poison") == 0;
 }
 
 static gboolean
@@ -310,7 +317,8 @@ inject_fault(FailingStore *failing, const StoreChange *changes, gsize n_changes,
 }
 
 static gboolean
-failing_read_all(DbStore *store, StoreRowVisit row, StoreDeletionVisit deletion, gpointer data, StoreState *ret_state, GError **error)
+failing_read_all(DbStore *store, StoreRowVisit row, StoreDeletionVisit deletion, gpointer data,
+                 StoreState *ret_state, GError **error)
 {
     DbStore *inner = ((FailingStore *)store)->inner;
 
@@ -331,7 +339,8 @@ failing_reserve(DbStore *store, guint64 generation, GError **error)
 {
     FailingStore *failing = (FailingStore *)store;
 
-    return inject_fault(failing, NULL, 0, error) && failing->inner->vtable->reserve(failing->inner, generation, error);
+    return inject_fault(failing, NULL, 0, error) &&
+           failing->inner->vtable->reserve(failing->inner, generation, error);
 }
 
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A small model of our own for the tests of database and events: it defines model_classes, so a test program has it instead of the
- * product's. Also helpers to open databases and make rows in one line. */
+/* A small model of our own for the tests of database and events: it defines model_classes, so a test program
+ * has it instead of the product's. Also helpers to open databases and make rows in one line. */
 #pragma once
 
 #include "db/db.h"
@@ -35,16 +35,20 @@ char *test_dump(Db *db);
 
 /** test_insert: one row with @name as its name_label, if the class has one. Returns the ref: the caller's. */
 char *test_insert(Db *db, int class_id, const char *name);
+/** test_make: the same, for rows that only have to be there. */
+void test_make(Db *db, int class_id, const char *name);
 /** test_set: one field in one transaction, which must succeed. Takes over @value. Returns the generation. */
 guint64 test_set(Db *db, int class_id, const char *ref, int field, Value *value);
 guint64 test_delete(Db *db, int class_id, const char *ref);
 
-/** test_assert_refs: that @value is an array of exactly these refs in this order; the list ends with NULL. Takes over @value. */
+/** test_assert_refs: that @value is an array of exactly these refs in this order; the list ends with NULL.
+ * Takes over @value. */
 void test_assert_refs(Value *value, ...) G_GNUC_NULL_TERMINATED;
 /** test_assert_api_error: that *@error is this API error with exactly these parameters; clears it. */
 void test_assert_api_error(GError **error, const char *code, ...) G_GNUC_NULL_TERMINATED;
 
-/** test_store_failing: (transfer full): @inner, but the apply()s and reserve()s with these numbers (from 1, counted together) fail; 0 for none. */
+/** test_store_failing: (transfer full): @inner, but the apply()s and reserve()s with these numbers (from 1,
+ * counted together) fail; 0 for none. */
 typedef struct TestFaults {
     guint n_calls;
     guint fail_from, fail_to;

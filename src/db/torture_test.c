@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs one story over and over; each time another call of the store fails. Whatever fails: the transaction that met it has changed nothing, all others
- * stand, and after a restart all is as it was. */
+/* Runs one story over and over; each time another call of the store fails. Whatever fails: the transaction
+ * that met it has changed nothing, all others stand, and after a restart all is as it was. */
 #include "db/db.h"
 
 #include "db/test_model.h"
@@ -74,9 +74,11 @@ lose_vm(DbTxn *txn)
     db_txn_delete(txn, CLASS_VM, "OpaqueRef:vm");
 }
 
-static const Chapter story[] = {make_rows, plug, start, finish_start, rename_both, tag, lose_disk, lose_host, lose_vm, make_rows, plug};
+static const Chapter story[] = {make_rows, plug,      start,   finish_start, rename_both, tag,
+                                lose_disk, lose_host, lose_vm, make_rows,    plug};
 
-/* Commits one chapter. Where an earlier one failed, this one may meet missing rows: that is an error of the API, and changes nothing either. */
+/* Commits one chapter. Where an earlier one failed, this one may meet missing rows: that is an error of the
+ * API, and changes nothing either. */
 static void
 tell(Db *db, Chapter chapter)
 {

@@ -101,7 +101,8 @@ db_txn_insert_volatile(DbTxn *txn, int class_id, const char *ref)
 
 /* All other steps that name a field. Takes over @value. */
 static void
-record_field(DbTxn *txn, StepKind kind, int class_id, const char *ref, int field, const char *key, Value *value)
+record_field(DbTxn *txn, StepKind kind, int class_id, const char *ref, int field, const char *key,
+             Value *value)
 {
     record(txn, (Step){.kind = kind,
                        .class_id = class_id,
@@ -183,7 +184,7 @@ db_txn_step(DbTxn *txn, DbTxnStep step, gpointer data, GDestroyNotify free_data)
     record(txn, (Step){.kind = STEP_CALL, .call = step, .data = data, .free_data = free_data});
 }
 
-/* -- Committing --------------------------------------------------------------------------------------------------- */
+/* -- Committing -- */
 
 /* A read-only database, and the writer thread's own callbacks, which would wait for themselves. */
 static gboolean

@@ -36,7 +36,8 @@ struct DbTxn {
     char *user;
     GArray *steps;   /* of Step: as recorded by the caller */
     GArray *nested;  /* while a DbTxnStep runs: what it records; else NULL */
-    GPtrArray *refs; /* of insert steps recorded inside a DbTxnStep: returned to it, so they live as long as the transaction */
+    GPtrArray *refs; /* of insert steps recorded inside a DbTxnStep: returned to it, so they live as long as
+                        the transaction */
     struct DbView *view; /* while it runs on the writer thread; else NULL */
 
     /* Outcome. Written by the writer thread before is_done. */

@@ -75,7 +75,9 @@ assert_string_now(Fixture *fixture, int class_id, const char *ref, int field, co
     g_assert_cmpstr(value_get_string(value), ==, expected);
 }
 
-/* -- Fields --------------------------------------------------------------------------------------------------------- */
+/* -- Fields
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void
 test_all_changes_share_one_generation(Fixture *fixture, gconstpointer data)
@@ -180,7 +182,7 @@ test_touch_makes_a_version(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(new->changed, >, old->changed);
 }
 
-/* -- Refusals ------------------------------------------------------------------------------------------------------- */
+/* -- Refusals -- */
 
 typedef void (*RecordStep)(DbTxn *txn, const char *ref);
 
@@ -345,7 +347,9 @@ test_refs_in_containers_must_lead_somewhere(Fixture *fixture, gconstpointer data
         int field;
         gboolean is_map;
         const char *key, *class_name;
-    } cases[] = {{VM_FRIENDS, FALSE, NULL, "VM"}, {VM_BLOBS, TRUE, "x", "VDI"}, {VM_COSTS, TRUE, "OpaqueRef:none", "host"}};
+    } cases[] = {{VM_FRIENDS, FALSE, NULL, "VM"},
+                 {VM_BLOBS, TRUE, "x", "VDI"},
+                 {VM_COSTS, TRUE, "OpaqueRef:none", "host"}};
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(DbTxn) txn = db_txn_new(fixture->db, NULL);
@@ -378,7 +382,7 @@ test_ref_to_a_row_deleted_before_is_refused(Fixture *fixture, gconstpointer data
     test_assert_api_error(&error, "HANDLE_INVALID", "VM", fixture->vm, NULL);
 }
 
-/* -- Deletion ------------------------------------------------------------------------------------------------------- */
+/* -- Deletion -- */
 
 static void
 test_delete_cascades_to_parts(Fixture *fixture, gconstpointer data)
@@ -471,7 +475,7 @@ test_delete_and_insert_again(Fixture *fixture, gconstpointer data)
     test_delete(fixture->db, CLASS_VDI, fixture->vdi);
 }
 
-/* -- Steps that look ------------------------------------------------------------------------------------------------ */
+/* -- Steps that look -- */
 
 static gboolean
 count_and_name(DbTxn *txn, gpointer data, GError **error)
@@ -598,7 +602,8 @@ test_uncommitted_transaction_does_nothing(Fixture *fixture, gconstpointer data)
     g_assert_null(db_get(fixture->db, CLASS_VM, "OpaqueRef:never"));
 }
 
-#define ADD(name, function) g_test_add("/db/txn/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
+#define ADD(name, function)                                                                                  \
+    g_test_add("/db/txn/" name, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
 
 int
 main(int argc, char **argv)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Two layers of pending changes over the tables. Keeps links and uuids in step with rows; leaves checking to apply.c. */
+/* Two layers of pending changes over the tables. Keeps links and uuids in step with rows; leaves checking to
+ * apply.c. */
 #include "db/view.h"
 
 #include <string.h>
@@ -7,228 +8,7 @@
 /* Rows not yet in a table come after all that are. */
 #define PENDING_SEQUENCE (G_MAXUINT64 / 2)
 
-typedef struct DbTarget {
-    int class_id;
-    Value *ref;
-    GPtrArray *links; /* borrowed from the layer */
-} DbTarget;
-
-typedef struct DbUuid {
-    int class_id;
-    char *uuid;
-    Value *ref; /* of the row that has it; NULL: nobody now */
-} DbUuid;
-
-/* -- Layers: sets keyed by class and text, or by link --------------------------------------------------------------- */
-
-static guint
-hash_class_text(int class_id, const char *text)
-{
-    return db_text_hash(text) + (guint)class_id * 0x9e3779b1u;
-}
-
-static guint
-pending_hash(gconstpointer data)
-{
-    const DbPending *pending = data;
-    return hash_class_text(pending->class_id, value_get_string(pending->ref));
-}
-
-static gboolean
-pending_equal(gconstpointer a, gconstpointer b)
-{
-    const DbPending *x = a, *y = b;
-    return x->class_id == y->class_id && strcmp(value_get_string(x->ref), value_get_string(y->ref)) == 0;
-}
-
-static void
-pending_free(gpointer data)
-{
-    DbPending *pending = data;
-
-    value_unref(pending->ref);
-    db_row_unref(pending->before);
-    db_row_unref(pending->now);
-    g_free(pending);
-}
-
-static guint
-link_hash(gconstpointer data)
-{
-    const DbLink *link = data;
-    return g_direct_hash(link->relation) + db_text_hash(value_get_string(link->source)) * 31 +
-           db_text_hash(value_get_string(link->target));
-}
-
-static gboolean
-link_equal(gconstpointer a, gconstpointer b)
-{
-    const DbLink *x = a, *y = b;
-    return x->relation == y->relation &&
-           strcmp(value_get_string(x->source), value_get_string(y->source)) == 0 &&
-           strcmp(value_get_string(x->target), value_get_string(y->target)) == 0;
-}
-
-static void
-link_free(gpointer data)
-{
-    DbLink *link = data;
-
-    if (link == NULL)
-        return;
-    value_unref(link->source);
-    value_unref(link->target);
-    g_free(link);
-}
-
-static guint
-target_hash(gconstpointer data)
-{
-    const DbTarget *target = data;
-    return hash_class_text(target->class_id, value_get_string(target->ref));
-}
-
-static gboolean
-target_equal(gconstpointer a, gconstpointer b)
-{
-    const DbTarget *x = a, *y = b;
-    return x->class_id == y->class_id && strcmp(value_get_string(x->ref), value_get_string(y->ref)) == 0;
-}
-
-static void
-target_free(gpointer data)
-{
-    DbTarget *target = data;
-
-    value_unref(target->ref);
-    g_ptr_array_unref(target->links);
-    g_free(target);
-}
-
-static guint
-uuid_hash(gconstpointer data)
-{
-    const DbUuid *uuid = data;
-    return hash_class_text(uuid->class_id, uuid->uuid);
-}
-
-static gboolean
-uuid_equal(gconstpointer a, gconstpointer b)
-{
-    const DbUuid *x = a, *y = b;
-    return x->class_id == y->class_id && strcmp(x->uuid, y->uuid) == 0;
-}
-
-static void
-uuid_free(gpointer data)
-{
-    DbUuid *uuid = data;
-
-    value_unref(uuid->ref);
-    g_free(uuid->uuid);
-    g_free(uuid);
-}
-
-static DbLayer *
-layer_new(void)
-{
-    DbLayer *layer = g_new(DbLayer, 1);
-
-    layer->pendings = g_hash_table_new_full(pending_hash, pending_equal, pending_free, NULL);
-    layer->links = g_ptr_array_new_with_free_func(link_free);
-    layer->link_index = g_hash_table_new(link_hash, link_equal);
-    layer->by_target = g_hash_table_new_full(target_hash, target_equal, target_free, NULL);
-    layer->uuids = g_hash_table_new_full(uuid_hash, uuid_equal, uuid_free, NULL);
-    return layer;
-}
-
-static void
-layer_clear(DbLayer *layer)
-{
-    g_hash_table_remove_all(layer->pendings);
-    g_hash_table_remove_all(layer->by_target);
-    g_hash_table_remove_all(layer->link_index);
-    g_ptr_array_set_size(layer->links, 0);
-    g_hash_table_remove_all(layer->uuids);
-}
-
-static void
-layer_free(DbLayer *layer)
-{
-    g_hash_table_unref(layer->pendings);
-    g_hash_table_unref(layer->by_target);
-    g_hash_table_unref(layer->link_index);
-    g_ptr_array_unref(layer->links);
-    g_hash_table_unref(layer->uuids);
-    g_free(layer);
-}
-
-static DbPending *
-layer_pending(const DbLayer *layer, int class_id, Value *ref)
-{
-    const DbPending probe = {.class_id = class_id, .ref = ref};
-
-    return g_hash_table_lookup(layer->pendings, &probe);
-}
-
-static const GPtrArray *
-layer_links_to(const DbLayer *layer, int class_id, Value *ref)
-{
-    const DbTarget probe = {.class_id = class_id, .ref = ref};
-    const DbTarget *target = g_hash_table_lookup(layer->by_target, &probe);
-
-    return target != NULL ? target->links : NULL;
-}
-
-/* Adds a link that the layer does not have. Takes over @link. */
-static void
-layer_add_link(DbLayer *layer, DbLink *link)
-{
-    const DbTarget probe = {.class_id = link->relation->target_class, .ref = link->target};
-    DbTarget *target = g_hash_table_lookup(layer->by_target, &probe);
-
-    g_ptr_array_add(layer->links, link);
-    g_hash_table_add(layer->link_index, link);
-    if (target == NULL) {
-        target = g_new(DbTarget, 1);
-        *target = (DbTarget){probe.class_id, value_ref(link->target), g_ptr_array_new()};
-        g_hash_table_add(layer->by_target, target);
-    }
-    g_ptr_array_add(target->links, link);
-}
-
-static void
-layer_set_uuid(DbLayer *layer, int class_id, const char *text, Value *ref)
-{
-    DbUuid *uuid = g_new(DbUuid, 1);
-
-    *uuid = (DbUuid){class_id, g_strdup(text), ref != NULL ? value_ref(ref) : NULL};
-    g_hash_table_add(layer->uuids, uuid); /* an equal one is freed */
-}
-
-static int
-compare_order(gconstpointer a, gconstpointer b)
-{
-    const DbPending *x = *(DbPending *const *)a, *y = *(DbPending *const *)b;
-
-    return x->order < y->order ? -1 : x->order > y->order;
-}
-
-GPtrArray *
-db_layer_pendings(const DbLayer *layer)
-{
-    GPtrArray *pendings = g_ptr_array_sized_new(g_hash_table_size(layer->pendings));
-    GHashTableIter iter;
-    gpointer pending;
-
-    g_hash_table_iter_init(&iter, layer->pendings);
-    while (g_hash_table_iter_next(&iter, &pending, NULL))
-        g_ptr_array_add(pendings, pending);
-    g_ptr_array_sort(pendings, compare_order);
-    return pendings;
-}
-
-/* -- Reading the view ----------------------------------------------------------------------------------------------- */
+/* -- Reading the view -- */
 
 DbView *
 db_view_new(Db *db)
@@ -236,8 +16,8 @@ db_view_new(Db *db)
     DbView *view = g_new0(DbView, 1);
 
     view->db = db;
-    view->batch = layer_new();
-    view->txn = layer_new();
+    view->batch = db_layer_new();
+    view->txn = db_layer_new();
     return view;
 }
 
@@ -246,8 +26,8 @@ db_view_free(DbView *view)
 {
     if (view == NULL)
         return;
-    layer_free(view->batch);
-    layer_free(view->txn);
+    db_layer_free(view->batch);
+    db_layer_free(view->txn);
     g_free(view);
 }
 
@@ -255,7 +35,7 @@ db_view_free(DbView *view)
 static DbRow *
 row_below(const DbView *view, int class_id, Value *ref)
 {
-    const DbPending *pending = layer_pending(view->batch, class_id, ref);
+    const DbPending *pending = db_layer_pending(view->batch, class_id, ref);
 
     if (pending != NULL)
         return pending->now;
@@ -266,7 +46,7 @@ row_below(const DbView *view, int class_id, Value *ref)
 DbRow *
 db_view_row(const DbView *view, int class_id, Value *ref)
 {
-    const DbPending *pending = layer_pending(view->txn, class_id, ref);
+    const DbPending *pending = db_layer_pending(view->txn, class_id, ref);
 
     return pending != NULL ? pending->now : row_below(view, class_id, ref);
 }
@@ -274,11 +54,10 @@ db_view_row(const DbView *view, int class_id, Value *ref)
 gboolean
 db_view_uuid_taken(const DbView *view, int class_id, const char *text, const char *ref)
 {
-    const DbUuid probe = {.class_id = class_id, .uuid = (char *)text};
-    const DbUuid *uuid = g_hash_table_lookup(view->txn->uuids, &probe);
+    const DbUuid *uuid = db_layer_uuid(view->txn, class_id, text);
 
     if (uuid == NULL)
-        uuid = g_hash_table_lookup(view->batch->uuids, &probe);
+        uuid = db_layer_uuid(view->batch, class_id, text);
     if (uuid != NULL)
         return uuid->ref != NULL && strcmp(value_get_string(uuid->ref), ref) != 0;
     DbSlot *slot = db_table_find_uuid(view->db->tables[class_id], text);
@@ -299,9 +78,9 @@ sequence_of(const DbView *view, int class_id, Value *ref)
     DbSlot *slot = db_table_find(view->db->tables[class_id], value_get_string(ref));
     if (slot != NULL)
         return slot->sequence;
-    const DbPending *pending = layer_pending(view->batch, class_id, ref);
+    const DbPending *pending = db_layer_pending(view->batch, class_id, ref);
     if (pending == NULL)
-        pending = layer_pending(view->txn, class_id, ref);
+        pending = db_layer_pending(view->txn, class_id, ref);
     return PENDING_SEQUENCE + (pending != NULL ? pending->first_order : 0);
 }
 
@@ -333,8 +112,8 @@ GArray *
 db_view_referrers(const DbView *view, int class_id, Value *ref, const DbRelation *wanted)
 {
     GArray *referrers = g_array_new(FALSE, FALSE, sizeof(DbReferrer));
-    const GPtrArray *in_txn = layer_links_to(view->txn, class_id, ref);
-    const GPtrArray *in_batch = layer_links_to(view->batch, class_id, ref);
+    const GPtrArray *in_txn = db_layer_links_to(view->txn, class_id, ref);
+    const GPtrArray *in_batch = db_layer_links_to(view->batch, class_id, ref);
     DbSlot *target = db_table_find(view->db->tables[class_id], value_get_string(ref));
     const DbRelation *relation;
 
@@ -358,13 +137,13 @@ db_view_referrers(const DbView *view, int class_id, Value *ref, const DbRelation
     return referrers;
 }
 
-/* -- Changing it ---------------------------------------------------------------------------------------------------- */
+/* -- Changing it -- */
 
 /* The pending change of a row that exists in the view or is being made, new or found. */
 static DbPending *
 open_pending(DbView *view, DbLayer *layer, int class_id, Value *ref, DbRow *below)
 {
-    DbPending *pending = layer_pending(layer, class_id, ref);
+    DbPending *pending = db_layer_pending(layer, class_id, ref);
 
     view->last_order++;
     if (pending == NULL) {
@@ -404,7 +183,7 @@ set_link(DbView *view, const DbRelation *relation, Value *source, const char *ta
     }
     link = g_new(DbLink, 1);
     *link = (DbLink){relation, value_ref(source), g_steal_pointer(&target), !now, now};
-    layer_add_link(view->txn, link);
+    db_layer_add_link(view->txn, link);
 }
 
 static gboolean
@@ -459,7 +238,8 @@ relink(DbView *view, const DbRelation *relation, Value *source, const Value *old
 }
 
 static void
-relink_field(DbView *view, const DbClassInfo *info, int field, Value *source, const Value *old, const Value *new)
+relink_field(DbView *view, const DbClassInfo *info, int field, Value *source, const Value *old,
+             const Value *new)
 {
     for (gsize i = 0; i < info->n_relations; i++)
         if (info->relations[i].field == field)
@@ -488,7 +268,7 @@ db_view_insert(DbView *view, int class_id, DbRow *row)
     pending->now = row;
     relink_row(view, info, ref, NULL, row);
     if (uuid_field >= 0)
-        layer_set_uuid(view->txn, class_id, db_row_string(row, uuid_field), ref);
+        db_layer_set_uuid(view->txn, class_id, db_row_string(row, uuid_field), ref);
 }
 
 void
@@ -505,8 +285,8 @@ db_view_set(DbView *view, int class_id, Value *ref, int field, Value *value)
     old = pending->now->fields[field];
     relink_field(view, info, field, pending->ref, old, value);
     if (field == info->model_class->uuid_field) {
-        layer_set_uuid(view->txn, class_id, value_get_string(old), NULL);
-        layer_set_uuid(view->txn, class_id, value_get_string(value), pending->ref);
+        db_layer_set_uuid(view->txn, class_id, value_get_string(old), NULL);
+        db_layer_set_uuid(view->txn, class_id, value_get_string(value), pending->ref);
     }
     db_row_set_field(pending->now, field, value);
 }
@@ -525,12 +305,12 @@ db_view_delete(DbView *view, int class_id, Value *ref)
     int uuid_field = info->model_class->uuid_field;
 
     if (uuid_field >= 0)
-        layer_set_uuid(view->txn, class_id, db_row_string(pending->now, uuid_field), NULL);
+        db_layer_set_uuid(view->txn, class_id, db_row_string(pending->now, uuid_field), NULL);
     relink_row(view, info, pending->ref, pending->now, NULL);
     g_clear_pointer(&pending->now, db_row_unref);
 }
 
-/* -- Ends of transactions and batches ------------------------------------------------------------------------------- */
+/* -- Ends of transactions and batches -- */
 
 static void
 merge_pendings(DbLayer *batch, DbLayer *txn)
@@ -541,7 +321,7 @@ merge_pendings(DbLayer *batch, DbLayer *txn)
     g_hash_table_iter_init(&iter, txn->pendings);
     while (g_hash_table_iter_next(&iter, &data, NULL)) {
         DbPending *pending = data;
-        DbPending *below = layer_pending(batch, pending->class_id, pending->ref);
+        DbPending *below = db_layer_pending(batch, pending->class_id, pending->ref);
         g_hash_table_iter_steal(&iter);
         if (below == NULL) {
             g_hash_table_add(batch->pendings, pending);
@@ -551,7 +331,7 @@ merge_pendings(DbLayer *batch, DbLayer *txn)
         below->now = g_steal_pointer(&pending->now);
         below->order = pending->order;
         below->is_stored |= pending->is_stored;
-        pending_free(pending);
+        db_pending_free(pending);
     }
 }
 
@@ -564,7 +344,7 @@ merge_links(DbLayer *batch, DbLayer *txn)
         if (below != NULL)
             below->now = link->now;
         else if (link->was != link->now)
-            layer_add_link(batch, g_steal_pointer(&txn->links->pdata[i]));
+            db_layer_add_link(batch, g_steal_pointer(&txn->links->pdata[i]));
     }
 }
 
@@ -590,13 +370,13 @@ db_view_commit_txn(DbView *view)
     g_hash_table_remove_all(view->txn->by_target);
     merge_links(view->batch, view->txn);
     merge_uuids(view->batch, view->txn);
-    layer_clear(view->txn);
+    db_layer_clear(view->txn);
 }
 
 void
 db_view_drop_txn(DbView *view)
 {
-    layer_clear(view->txn);
+    db_layer_clear(view->txn);
 }
 
 void
@@ -611,9 +391,10 @@ db_view_touch_peers(DbView *view)
             continue;
         if (db_view_row(view, class_id, link->target) == NULL)
             continue;
-        DbPending *pending = layer_pending(view->batch, class_id, link->target);
+        DbPending *pending = db_layer_pending(view->batch, class_id, link->target);
         if (pending == NULL)
-            pending = open_pending(view, view->batch, class_id, link->target, row_below(view, class_id, link->target));
+            pending = open_pending(view, view->batch, class_id, link->target,
+                                   row_below(view, class_id, link->target));
         pending->needs_touch |= link->relation->is_stored;
     }
 }

@@ -1,40 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a running transaction sees: the tables, under the transactions before it in the batch, under its own changes.
+/* What a running transaction sees: the tables, under the transactions before it in the batch, under its own
+ * changes.
  *
- * Two layers of pending changes lie over the tables: that of the batch, and that of the transaction now running, which is dropped when it
- * fails and merged into the batch's when it succeeds. Writer thread only. */
+ * Two layers of pending changes lie over the tables: that of the batch, and that of the transaction now
+ * running, which is dropped when it fails and merged into the batch's when it succeeds. Writer thread only.
+ */
 #pragma once
 
 #include "db/internal.h"
-
-/* A row that a layer changes. */
-typedef struct DbPending {
-    int class_id;
-    Value *ref;
-    DbRow *before;       /* in the layer below; NULL: none */
-    DbRow *now;          /* NULL: deleted */
-    guint64 first_order; /* place of the first and of the last change among all of the view */
-    guint64 order;
-    gboolean needs_touch; /* batch layer: the new generation must be stored even if no stored field changed */
-    gboolean is_stored;   /* some StoreChange carries the new generation */
-} DbPending;
-
-/* A row beginning or ceasing to name another. */
-typedef struct DbLink {
-    const DbRelation *relation;
-    Value *source;
-    Value *target;
-    gboolean was; /* in the layer below */
-    gboolean now;
-} DbLink;
-
-typedef struct DbLayer {
-    GHashTable *pendings;  /* set of DbPending, by class and ref */
-    GPtrArray *links;      /* of DbLink, in order of making; the next two are indexes of it */
-    GHashTable *link_index; /* set of DbLink, by relation, source and target */
-    GHashTable *by_target; /* target (DbTarget) -> its links */
-    GHashTable *uuids;     /* set of DbUuid: taken or freed */
-} DbLayer;
+#include "db/layer.h"
 
 typedef struct DbView {
     Db *db;
@@ -68,7 +42,8 @@ typedef struct DbReferrer {
     guint64 sequence; /* for the order of creation */
 } DbReferrer;
 
-/** db_view_referrers: (element-type DbReferrer): who names the row now; only by @relation unless that is NULL. In order of creation. */
+/** db_view_referrers: (element-type DbReferrer): who names the row now; only by @relation unless that is
+ * NULL. In order of creation. */
 GArray *db_view_referrers(const DbView *view, int class_id, Value *ref, const DbRelation *relation);
 
 /** db_view_commit_txn: moves the transaction's layer into the batch's. */
@@ -78,6 +53,3 @@ void db_view_drop_txn(DbView *view);
 
 /** db_view_touch_peers: a new version, in the batch's layer, of rows whose derived fields change by it. */
 void db_view_touch_peers(DbView *view);
-
-/** db_layer_pendings: (element-type DbPending): in order of change. */
-GPtrArray *db_layer_pendings(const DbLayer *layer);

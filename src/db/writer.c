@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The writer thread: takes what is queued together, has it run, stored and shown as one batch, then tells who waits. */
+/* The writer thread: takes what is queued together, has it run, stored and shown as one batch, then tells who
+ * waits. */
 #include "db/writer.h"
 
 #include "db/batch.h"
@@ -49,7 +50,8 @@ store_batch(DbBatch *batch, guint64 generation, GError **error)
 
     if (changes->len == 0)
         return ensure_reserved(db, generation, error);
-    return db->store->vtable->apply(db->store, generation, (const StoreChange *)(gpointer)changes->data, changes->len, error);
+    return db->store->vtable->apply(db->store, generation, (const StoreChange *)(gpointer)changes->data,
+                                    changes->len, error);
 }
 
 static void

@@ -16,7 +16,8 @@ DbWriter *db_writer_new(Db *db);
 /** db_writer_free: commits what is queued, then ends the thread. NULL is fine. */
 void db_writer_free(DbWriter *writer);
 
-/** db_writer_queue: from any thread. Owns an asynchronous transaction from here on, borrows one that is waited for. */
+/** db_writer_queue: from any thread. Owns an asynchronous transaction from here on, borrows one that is
+ * waited for. */
 void db_writer_queue(DbWriter *writer, DbTxn *txn);
 
 gboolean db_writer_is_current(const DbWriter *writer);

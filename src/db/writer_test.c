@@ -6,7 +6,7 @@
 #include "model/api_error.h"
 
 #define N_THREADS 16
-#define N_ROUNDS 100
+#define N_ROUNDS  100
 
 static gboolean
 increment(DbTxn *txn, gpointer data, GError **error)
@@ -73,7 +73,7 @@ test_concurrent_commits_all_land(void)
     g_assert_cmpint(db_row_int(row, VM_MEMORY), ==, N_THREADS * N_ROUNDS);
 }
 
-/* -- Batches: a step holds the writer until all are queued ------------------------------------------------------------ */
+/* -- Batches: a step holds the writer until all are queued -- */
 
 typedef struct Gate {
     GMutex mutex;
@@ -255,7 +255,7 @@ test_volatile_commits_need_no_store(void)
     g_assert_cmpuint(faults.n_calls, ==, before);
 }
 
-/* -- Callbacks -------------------------------------------------------------------------------------------------------- */
+/* -- Callbacks -- */
 
 typedef struct HookLog {
     Db *db;
@@ -271,7 +271,8 @@ log_changes(gpointer data, guint64 generation, const DbChange *changes, gsize n_
 
     for (gsize i = 0; i < n_changes; i++) {
         g_assert_true((changes[i].row == NULL) == (changes[i].operation == DB_DEL));
-        g_string_append_printf(log->text, "%c%s ", operations[changes[i].operation], model_classes[changes[i].class_id].event_name);
+        g_string_append_printf(log->text, "%c%s ", operations[changes[i].operation],
+                               model_classes[changes[i].class_id].event_name);
         if (changes[i].row != NULL) {
             g_assert_cmpuint(changes[i].row->changed, ==, generation);
             g_autoptr(DbRow) visible = db_get(log->db, changes[i].class_id, changes[i].ref);
@@ -322,7 +323,7 @@ test_commit_in_the_hook_is_refused(void)
     HookLog log = {.db = db};
 
     db_set_commit_hook(db, commit_in_hook, &log);
-    g_autofree char *vm = test_insert(db, CLASS_VM, "a");
+    test_make(db, CLASS_VM, "a");
     db_set_commit_hook(db, NULL, NULL);
     g_assert_true(api_error_is(log.error, "INTERNAL_ERROR"));
     g_clear_error(&log.error);
@@ -380,8 +381,10 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/db/writer/concurrent-commits-all-land", test_concurrent_commits_all_land);
-    g_test_add_func("/db/writer/queued-transactions-share-one-apply", test_queued_transactions_share_one_apply);
-    g_test_add_func("/db/writer/one-poisoned-transaction-fails-alone", test_one_poisoned_transaction_fails_alone);
+    g_test_add_func("/db/writer/queued-transactions-share-one-apply",
+                    test_queued_transactions_share_one_apply);
+    g_test_add_func("/db/writer/one-poisoned-transaction-fails-alone",
+                    test_one_poisoned_transaction_fails_alone);
     g_test_add_func("/db/writer/store-failure-changes-nothing", test_store_failure_changes_nothing);
     g_test_add_func("/db/writer/volatile-commits-need-no-store", test_volatile_commits_need_no_store);
     g_test_add_func("/db/writer/hook-gets-one-change-per-row", test_hook_gets_one_change_per_row);

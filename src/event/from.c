@@ -34,7 +34,8 @@ add_events(EventHub *hub, const DbDelta *delta, gboolean of_messages, Value *eve
         if (is_message(change) != of_messages)
             continue;
         Value *snapshot = change->row != NULL ? event_snapshot(hub, change->row) : NULL;
-        value_array_add(events, event_record_new(change->changed, change->class_id, change->operation, change->ref, snapshot));
+        value_array_add(events, event_record_new(change->changed, change->class_id, change->operation,
+                                                 change->ref, snapshot));
     }
 }
 
@@ -86,7 +87,9 @@ event_from_look(EventWait *wait, gboolean is_timed_out)
         event_wait_arm(wait);
     g_mutex_unlock(&wait->hub->mutex);
 
-    g_autoptr(DbDelta) delta = db_delta_new(wait->hub->db, wait->since, (const DbInterest *)(gpointer)wait->interests->data, wait->interests->len);
+    g_autoptr(DbDelta) delta =
+        db_delta_new(wait->hub->db, wait->since, (const DbInterest *)(gpointer)wait->interests->data,
+                     wait->interests->len);
     if (delta->n_changes == 0 && !delta->is_lost && !is_timed_out)
         return;
     if (!claim(wait))
@@ -106,8 +109,8 @@ deadline_after(double timeout_seconds)
 }
 
 EventWait *
-event_from_start(EventHub *hub, const char *session, const Value *classes, const char *token, double timeout_seconds, EventAnswer answer,
-                 gpointer data)
+event_from_start(EventHub *hub, const char *session, const Value *classes, const char *token,
+                 double timeout_seconds, EventAnswer answer, gpointer data)
 {
     EventWait *wait = event_wait_new(hub, WAIT_FROM, session, answer, data);
 
@@ -116,7 +119,8 @@ event_from_start(EventHub *hub, const char *session, const Value *classes, const
     wait->interests = event_subscription_interests(wait->subscription);
     wait->pace = event_subscription_is_tasks_only(wait->subscription) ? PACE_AT_ONCE : PACE_FROM;
     gboolean is_token = event_token_parse(token, &wait->since, &wait->refusal);
-    /* Changes that are there already rest for a while too, as more often follow; but who knows nothing yet gets all now. */
+    /* Changes that are there already rest for a while too, as more often follow; but who knows nothing yet
+     * gets all now. */
     gboolean is_first = !is_token || wait->since == 0;
 
     g_mutex_lock(&hub->mutex);

@@ -14,7 +14,8 @@
 static void
 call(EventHub *hub, Value *classes, const char *token, double timeout, TestAnswer *answer)
 {
-    g_autoptr(EventWait) wait = event_from_start(hub, SESSION, classes, token, timeout, test_answer_take, answer);
+    G_GNUC_UNUSED g_autoptr(EventWait) wait =
+        event_from_start(hub, SESSION, classes, token, timeout, test_answer_take, answer);
 
     test_answer_wait(answer);
     value_unref(classes);
@@ -66,9 +67,9 @@ test_counts_cover_every_class_with_events(void)
 {
     g_autoptr(Db) db = test_db_memory();
     g_autoptr(EventHub) hub = event_hub_new(db);
-    g_autofree char *a = test_insert(db, CLASS_VM, "a");
-    g_autofree char *b = test_insert(db, CLASS_VM, "b");
-    g_autofree char *session = test_insert(db, CLASS_SESSION, NULL);
+    test_make(db, CLASS_VM, "a");
+    test_make(db, CLASS_VM, "b");
+    test_make(db, CLASS_SESSION, NULL);
     g_auto(TestAnswer) answer = {0};
 
     call(hub, test_classes("host"), "", 0.0, &answer);
@@ -88,7 +89,7 @@ test_difference_since_token(void)
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *changed = test_insert(db, CLASS_VM, "changed");
     g_autofree char *deleted = test_insert(db, CLASS_VM, "deleted");
-    g_autofree char *same = test_insert(db, CLASS_VM, "same");
+    test_make(db, CLASS_VM, "same");
     g_autofree char *token = token_now(db);
     g_auto(TestAnswer) answer = {0};
 
@@ -133,9 +134,12 @@ test_waits_for_what_concerns_it(void)
     g_autoptr(Value) class_value = test_classes("VM");
     g_autoptr(Value) object_value = test_classes(object);
     g_autoptr(Value) all_value = test_classes("*");
-    g_autoptr(EventWait) a = event_from_start(hub, SESSION, class_value, token, FOREVER, test_answer_take, &of_class);
-    g_autoptr(EventWait) b = event_from_start(hub, SESSION, object_value, token, FOREVER, test_answer_take, &of_object);
-    g_autoptr(EventWait) c = event_from_start(hub, SESSION, all_value, token, FOREVER, test_answer_take, &of_all);
+    G_GNUC_UNUSED g_autoptr(EventWait) a =
+        event_from_start(hub, SESSION, class_value, token, FOREVER, test_answer_take, &of_class);
+    G_GNUC_UNUSED g_autoptr(EventWait) b =
+        event_from_start(hub, SESSION, object_value, token, FOREVER, test_answer_take, &of_object);
+    G_GNUC_UNUSED g_autoptr(EventWait) c =
+        event_from_start(hub, SESSION, all_value, token, FOREVER, test_answer_take, &of_all);
 
     test_set(db, CLASS_HOST, host, HOST_NAME_LABEL, value_string("new name"));
     test_answer_wait(&of_all);
@@ -159,7 +163,8 @@ test_single_object_that_goes(void)
     g_auto(TestAnswer) answer = {0};
     g_autofree char *object = g_strdup_printf("task/%s", task);
     g_autoptr(Value) classes = test_classes(object);
-    g_autoptr(EventWait) wait = event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &answer);
+    G_GNUC_UNUSED g_autoptr(EventWait) wait =
+        event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &answer);
 
     test_delete(db, CLASS_TASK, task);
     test_answer_wait(&answer);
@@ -171,9 +176,9 @@ test_time_out_is_success_without_events(void)
 {
     g_autoptr(Db) db = test_db_memory();
     g_autoptr(EventHub) hub = event_hub_new(db);
-    g_autofree char *vm = test_insert(db, CLASS_VM, "a");
+    test_make(db, CLASS_VM, "a");
     g_autofree char *token = token_now(db);
-    g_autofree char *host = test_insert(db, CLASS_HOST, "h");
+    test_make(db, CLASS_HOST, "h");
     g_autofree char *newer = token_now(db);
     g_auto(TestAnswer) answer = {0};
 
@@ -188,8 +193,8 @@ test_unknown_classes_match_nothing(void)
 {
     g_autoptr(Db) db = test_db_memory();
     g_autoptr(EventHub) hub = event_hub_new(db);
-    g_autofree char *vm = test_insert(db, CLASS_VM, "a");
-    g_autofree char *session = test_insert(db, CLASS_SESSION, NULL);
+    test_make(db, CLASS_VM, "a");
+    test_make(db, CLASS_SESSION, NULL);
     const char *const texts[] = {"no_such", "session", "no_such/OpaqueRef:1", "", NULL};
     g_auto(TestAnswer) answer = {0};
 
@@ -200,7 +205,8 @@ test_unknown_classes_match_nothing(void)
 static void
 test_bad_token_is_refused(void)
 {
-    static const char *const tokens[] = {"x", "1", "1,", ",1", "1,2,3", "-1,0", "1,0 ", "99999999999999999999,0"};
+    static const char *const tokens[] = {"x",     "1",    "1,",   ",1",
+                                         "1,2,3", "-1,0", "1,0 ", "99999999999999999999,0"};
     g_autoptr(Db) db = test_db_memory();
     g_autoptr(EventHub) hub = event_hub_new(db);
 
@@ -252,7 +258,7 @@ test_injected_token_reports_the_object(void)
     g_autoptr(Db) db = test_db_memory();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *vm = test_insert(db, CLASS_VM, "a");
-    g_autofree char *other = test_insert(db, CLASS_VM, "b");
+    test_make(db, CLASS_VM, "b");
     g_autoptr(GError) error = NULL;
     g_auto(TestAnswer) answer = {0};
 
@@ -286,9 +292,12 @@ test_logout_ends_waits_of_the_session(void)
     g_autofree char *token = token_now(db);
     g_auto(TestAnswer) a = {0}, b = {0}, other = {0};
     g_autoptr(Value) classes = test_classes("*");
-    g_autoptr(EventWait) wait_a = event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &a);
-    g_autoptr(EventWait) wait_b = event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &b);
-    g_autoptr(EventWait) wait_other = event_from_start(hub, "OpaqueRef:other", classes, token, FOREVER, test_answer_take, &other);
+    g_autoptr(EventWait) wait_a =
+        event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &a);
+    G_GNUC_UNUSED g_autoptr(EventWait) wait_b =
+        event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &b);
+    g_autoptr(EventWait) wait_other =
+        event_from_start(hub, "OpaqueRef:other", classes, token, FOREVER, test_answer_take, &other);
 
     event_cancel_session(hub, SESSION);
     test_answer_wait(&a);
@@ -308,11 +317,13 @@ test_cancelled_wait_never_answers(void)
     g_autofree char *token = token_now(db);
     g_auto(TestAnswer) gone = {0}, stays = {0};
     g_autoptr(Value) classes = test_classes("vm");
-    g_autoptr(EventWait) wait_gone = event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &gone);
-    g_autoptr(EventWait) wait_stays = event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &stays);
+    g_autoptr(EventWait) wait_gone =
+        event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &gone);
+    G_GNUC_UNUSED g_autoptr(EventWait) wait_stays =
+        event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &stays);
 
     g_assert_true(event_wait_cancel(wait_gone));
-    g_autofree char *vm = test_insert(db, CLASS_VM, "a");
+    test_make(db, CLASS_VM, "a");
     test_answer_wait(&stays);
     g_assert_false(test_answer_is_there(&gone));
     g_assert_false(event_wait_cancel(wait_gone));
@@ -326,11 +337,12 @@ test_end_of_hub_answers_all(void)
     g_autofree char *token = token_now(db);
     g_auto(TestAnswer) answer = {0};
     g_autoptr(Value) classes = test_classes("*");
-    g_autoptr(EventWait) wait = event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &answer);
+    G_GNUC_UNUSED g_autoptr(EventWait) wait =
+        event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &answer);
 
     event_hub_free(hub);
     g_assert_error(answer.error, BASE_ERROR, BASE_ERROR_CANCELLED);
-    g_autofree char *vm = test_insert(db, CLASS_VM, "after"); /* the hook is gone too */
+    test_make(db, CLASS_VM, "after"); /* the hook is gone too */
 }
 
 static void
@@ -346,7 +358,8 @@ test_derived_fields_make_mods(void)
     test_set(db, CLASS_VBD, vbd, VBD_VM, value_string(vm));
     call(hub, test_classes("*"), token, FOREVER, &answer);
     assert_events(&answer, "mod vbd %s; mod vm %s", vbd, vm);
-    const Value *snapshot = value_map_get(value_array_get(value_map_get(answer.result, "events"), 1), "snapshot");
+    const Value *snapshot =
+        value_map_get(value_array_get(value_map_get(answer.result, "events"), 1), "snapshot");
     test_assert_refs(value_ref(value_map_get(snapshot, "VBDs")), vbd, NULL);
 }
 
@@ -376,9 +389,11 @@ follow(GHashTable *known, const Value *events)
         if (g_str_equal(operation, "del"))
             g_assert_true(g_hash_table_remove(known, ref));
         else if (g_str_equal(operation, "add"))
-            g_assert_true(g_hash_table_insert(known, g_strdup(ref), value_ref(value_map_get(event, "snapshot"))));
+            g_assert_true(
+                g_hash_table_insert(known, g_strdup(ref), value_ref(value_map_get(event, "snapshot"))));
         else
-            g_assert_false(g_hash_table_insert(known, g_strdup(ref), value_ref(value_map_get(event, "snapshot"))));
+            g_assert_false(
+                g_hash_table_insert(known, g_strdup(ref), value_ref(value_map_get(event, "snapshot"))));
     }
 }
 
@@ -387,7 +402,8 @@ test_followers_miss_nothing(void)
 {
     g_autoptr(Db) db = test_db_memory();
     g_autoptr(EventHub) hub = event_hub_new(db);
-    g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)value_unref);
+    g_autoptr(GHashTable) known =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)value_unref);
     GThread *writers[3];
     g_autofree char *token = g_strdup("");
     gboolean is_over = FALSE;
@@ -421,12 +437,14 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/event/from/empty-token-gives-all-as-add", test_empty_token_gives_all_as_add);
-    g_test_add_func("/event/from/counts-cover-every-class-with-events", test_counts_cover_every_class_with_events);
+    g_test_add_func("/event/from/counts-cover-every-class-with-events",
+                    test_counts_cover_every_class_with_events);
     g_test_add_func("/event/from/difference-since-token", test_difference_since_token);
     g_test_add_func("/event/from/messages-come-first", test_messages_come_first);
     g_test_add_func("/event/from/waits-for-what-concerns-it", test_waits_for_what_concerns_it);
     g_test_add_func("/event/from/single-object-that-goes", test_single_object_that_goes);
-    g_test_add_func("/event/from/time-out-is-success-without-events", test_time_out_is_success_without_events);
+    g_test_add_func("/event/from/time-out-is-success-without-events",
+                    test_time_out_is_success_without_events);
     g_test_add_func("/event/from/unknown-classes-match-nothing", test_unknown_classes_match_nothing);
     g_test_add_func("/event/from/bad-token-is-refused", test_bad_token_is_refused);
     g_test_add_func("/event/from/foreign-token-loses-events", test_foreign_token_loses_events);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The hub: commits come in on the database's writer thread and wake waits; a loop of its own looks at what is due and answers. */
+/* The hub: commits come in on the database's writer thread and wake waits; a loop of its own looks at what is
+ * due and answers. */
 #include "event/event.h"
 
 #include "base/error.h"
@@ -7,7 +8,7 @@
 #include "event/token.h"
 #include "model/api_error.h"
 
-/* -- Commits -------------------------------------------------------------------------------------------------------- */
+/* -- Commits -- */
 
 static void
 wake_list(GQueue *list)
@@ -44,7 +45,7 @@ on_commit(gpointer data, guint64 generation, const DbChange *changes, gsize n_ch
     g_mutex_unlock(&hub->mutex);
 }
 
-/* -- The loop's look at what is due --------------------------------------------------------------------------------- */
+/* -- The loop's look at what is due -- */
 
 static void
 take_due(EventHub *hub, gint64 now, GPtrArray *due)
@@ -78,7 +79,8 @@ look_at_all(EventHub *hub, const GPtrArray *due, const GPtrArray *expired)
 {
     /* Several waits mostly tell of the same rows. */
     if (due->len + expired->len > 1)
-        hub->records = g_hash_table_new_full(NULL, NULL, (GDestroyNotify)db_row_unref, (GDestroyNotify)value_unref);
+        hub->records =
+            g_hash_table_new_full(NULL, NULL, (GDestroyNotify)db_row_unref, (GDestroyNotify)value_unref);
     for (guint i = 0; i < expired->len; i++)
         event_from_look(expired->pdata[i], TRUE);
     for (guint i = 0; i < due->len; i++) {
@@ -116,7 +118,7 @@ keep_source(gpointer data)
 
 static GSourceFuncs source_functions = {.dispatch = on_due};
 
-/* -- Beginning and end ---------------------------------------------------------------------------------------------- */
+/* -- Beginning and end -- */
 
 EventHub *
 event_hub_new(Db *db)
@@ -126,8 +128,8 @@ event_hub_new(Db *db)
     hub->db = db;
     g_mutex_init(&hub->mutex);
     hub->by_class = g_new0(GQueue, model_n_classes);
-    hub->by_object = g_hash_table_new_full(event_object_hash, event_object_equal, (GDestroyNotify)event_object_free,
-                                           (GDestroyNotify)g_queue_free);
+    hub->by_object = g_hash_table_new_full(event_object_hash, event_object_equal,
+                                           (GDestroyNotify)event_object_free, (GDestroyNotify)g_queue_free);
     hub->deadlines = g_sequence_new(NULL);
     hub->ready_time = G_MAXINT64;
     hub->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_queue_free);
@@ -204,7 +206,7 @@ event_cancel_session(EventHub *hub, const char *session)
     end_session(hub, session, error);
 }
 
-/* -- The rest of the API -------------------------------------------------------------------------------------------- */
+/* -- The rest of the API -- */
 
 char *
 event_inject(EventHub *hub, const DbActor *actor, const char *class_name, const char *ref, GError **error)

@@ -6,20 +6,21 @@
 #include "event/event.h"
 #include "event/subscription.h"
 
-/* Changes that come close together are told together: how long a wait rests after it was woken. Source: protocol notes, section 2. */
+/* Changes that come close together are told together: how long a wait rests after it was woken. Source:
+ * protocol notes, section 2. */
 typedef enum EventPace { PACE_AT_ONCE, PACE_FROM, PACE_NEXT, PACE_N } EventPace;
 
 typedef enum EventWaitKind { WAIT_FROM, WAIT_NEXT } EventWaitKind;
 
 /* A place in one of the lists by which commits find waits. */
 typedef struct EventNode {
-    GList link;    /* data: the wait */
-    GQueue *list;  /* NULL while it stands in none */
+    GList link;          /* data: the wait */
+    GQueue *list;        /* NULL while it stands in none */
     EventObject *object; /* key of the list in hub->by_object; NULL for lists of classes */
 } EventNode;
 
 struct EventWait {
-    gatomicrefcount references;
+    gint references; /* atomic */
     EventHub *hub;
     EventWaitKind kind;
     char *session;
@@ -68,7 +69,8 @@ struct EventHub {
     Loop *loop;
     GSource *source; /* runs the hub's look at what is due */
 
-    GMutex mutex; /* guards all below; never held over calls out of this folder, but for g_source_set_ready_time() */
+    GMutex mutex;          /* guards all below; never held over calls out of this folder, but for
+                              g_source_set_ready_time() */
     GQueue *by_class;      /* by class id: waits for the class */
     GQueue all;            /* waits for everything */
     GHashTable *by_object; /* EventObject -> GQueue of waits */
@@ -84,7 +86,8 @@ struct EventHub {
 
 /* -- wait.c: all with the mutex held unless said otherwise -- */
 
-EventWait *event_wait_new(EventHub *hub, EventWaitKind kind, const char *session, EventAnswer answer, gpointer data);
+EventWait *event_wait_new(EventHub *hub, EventWaitKind kind, const char *session, EventAnswer answer,
+                          gpointer data);
 /** event_wait_begin: enters the wait into the hub; the hub holds a reference until it is over. */
 void event_wait_begin(EventWait *wait, gint64 deadline);
 /** event_wait_arm / _disarm: enters it into, or takes it out of, the lists by which commits find it. */
@@ -92,7 +95,8 @@ void event_wait_arm(EventWait *wait);
 void event_wait_disarm(EventWait *wait);
 /** event_wait_wake: lets the loop look at it after its pace's delay. */
 void event_wait_wake(EventWait *wait, EventPace pace);
-/** event_wait_claim: ends it: FALSE if somebody else did. The caller answers it, without the mutex, and then drops the hub's reference. */
+/** event_wait_claim: ends it: FALSE if somebody else did. The caller answers it, without the mutex, and then
+ * drops the hub's reference. */
 gboolean event_wait_claim(EventWait *wait);
 /** event_hub_reschedule: sets the source's time from lines and deadlines. */
 void event_hub_reschedule(EventHub *hub);
@@ -104,7 +108,8 @@ void event_wait_succeed(EventWait *wait, Value *result);
 
 /* -- from.c, next.c -- */
 
-/** event_from_look / event_next_look: on the loop, without the mutex: answers the wait if there is something to say. */
+/** event_from_look / event_next_look: on the loop, without the mutex: answers the wait if there is something
+ * to say. */
 void event_from_look(EventWait *wait, gboolean is_timed_out);
 void event_next_look(EventWait *wait);
 

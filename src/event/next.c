@@ -8,7 +8,7 @@
 #define QUEUE_MAX_BYTES ((gsize)10 * 1024 * 1024)
 
 /* What an event is taken to need: the row's fields are mostly shared, so this is a rough middle. */
-#define EVENT_BYTES 256
+#define EVENT_BYTES       256
 #define EVENT_FIELD_BYTES 48
 
 static void
@@ -32,7 +32,7 @@ event_queue_free(gpointer data)
     g_free(queue);
 }
 
-/* -- Filling -------------------------------------------------------------------------------------------------------- */
+/* -- Filling -- */
 
 static gsize
 event_bytes(const EventQueued *queued)
@@ -81,7 +81,7 @@ event_queues_add(EventHub *hub, guint64 generation, const DbChange *changes, gsi
     }
 }
 
-/* -- Emptying ------------------------------------------------------------------------------------------------------- */
+/* -- Emptying -- */
 
 static Value *
 events_value(EventHub *hub, GQueue *events)
@@ -90,13 +90,15 @@ events_value(EventHub *hub, GQueue *events)
 
     for (EventQueued *queued; (queued = g_queue_pop_head(events)) != NULL; queued_free(queued)) {
         Value *snapshot = queued->row != NULL ? event_snapshot(hub, queued->row) : NULL;
-        value_array_add(array, event_record_new(queued->id, queued->class_id, queued->operation, queued->ref, snapshot));
+        value_array_add(
+            array, event_record_new(queued->id, queued->class_id, queued->operation, queued->ref, snapshot));
     }
     return array;
 }
 
-/* With the mutex held: what @wait is to be answered with, in @ret_events or @error; FALSE for nothing yet: then it waits on. The events leave
- * the queue together with the wait, so that none is lost to a caller who has gone. */
+/* With the mutex held: what @wait is to be answered with, in @ret_events or @error; FALSE for nothing yet:
+ * then it waits on. The events leave the queue together with the wait, so that none is lost to a caller who
+ * has gone. */
 static gboolean
 take_answer(EventWait *wait, EventQueue *queue, GQueue *ret_events, GError **error)
 {
@@ -129,7 +131,8 @@ event_next_look(EventWait *wait)
     g_autoptr(GError) error = NULL;
 
     g_mutex_lock(&hub->mutex);
-    gboolean is_mine = !wait->is_over && take_answer(wait, g_hash_table_lookup(hub->queues, wait->session), &events, &error);
+    gboolean is_mine =
+        !wait->is_over && take_answer(wait, g_hash_table_lookup(hub->queues, wait->session), &events, &error);
     g_mutex_unlock(&hub->mutex);
     if (!is_mine)
         return;
@@ -154,7 +157,7 @@ event_next_start(EventHub *hub, const char *session, EventAnswer answer, gpointe
     return wait;
 }
 
-/* -- Registering ---------------------------------------------------------------------------------------------------- */
+/* -- Registering -- */
 
 void
 event_register(EventHub *hub, const char *session, const Value *classes)

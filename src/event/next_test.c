@@ -26,7 +26,7 @@ unregister_classes(EventHub *hub, const char *text)
 static void
 call(EventHub *hub, TestAnswer *answer)
 {
-    g_autoptr(EventWait) wait = event_next_start(hub, SESSION, test_answer_take, answer);
+    G_GNUC_UNUSED g_autoptr(EventWait) wait = event_next_start(hub, SESSION, test_answer_take, answer);
 
     test_answer_wait(answer);
 }
@@ -61,12 +61,12 @@ test_queue_keeps_every_event(void)
     g_autoptr(Db) db = test_db_memory();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_auto(TestAnswer) answer = {0};
-    g_autofree char *before = test_insert(db, CLASS_VM, "before");
+    test_make(db, CLASS_VM, "before");
 
     register_classes(hub, "vm");
     register_classes(hub, "host");
     g_autofree char *vm = test_insert(db, CLASS_VM, "a");
-    g_autofree char *sr = test_insert(db, CLASS_SR, "s");
+    test_make(db, CLASS_SR, "s");
     test_set(db, CLASS_VM, vm, VM_MEMORY, value_int(7));
     test_delete(db, CLASS_VM, vm);
     g_autofree char *host = test_insert(db, CLASS_HOST, "h");
@@ -85,7 +85,7 @@ test_next_waits_for_an_event(void)
     g_auto(TestAnswer) answer = {0};
 
     register_classes(hub, "*");
-    g_autoptr(EventWait) wait = event_next_start(hub, SESSION, test_answer_take, &answer);
+    G_GNUC_UNUSED g_autoptr(EventWait) wait = event_next_start(hub, SESSION, test_answer_take, &answer);
     g_autofree char *vm = test_insert(db, CLASS_VM, "a");
     test_answer_wait(&answer);
     assert_events(&answer, "add vm %s", vm);
@@ -99,7 +99,7 @@ test_unregister_ends_next(void)
     g_auto(TestAnswer) answer = {0};
 
     register_classes(hub, "vm");
-    g_autoptr(EventWait) wait = event_next_start(hub, SESSION, test_answer_take, &answer);
+    G_GNUC_UNUSED g_autoptr(EventWait) wait = event_next_start(hub, SESSION, test_answer_take, &answer);
     unregister_classes(hub, "host");
     unregister_classes(hub, "VM");
     test_answer_wait(&answer);
@@ -114,7 +114,7 @@ test_logout_ends_next(void)
     g_auto(TestAnswer) answer = {0}, after = {0};
 
     register_classes(hub, "vm");
-    g_autoptr(EventWait) wait = event_next_start(hub, SESSION, test_answer_take, &answer);
+    G_GNUC_UNUSED g_autoptr(EventWait) wait = event_next_start(hub, SESSION, test_answer_take, &answer);
     event_cancel_session(hub, SESSION);
     test_answer_wait(&answer);
     test_assert_api_error(&answer.error, "SESSION_INVALID", SESSION, NULL);

@@ -136,7 +136,8 @@ count_classes(const EventSubscription *subscription)
 gboolean
 event_subscription_is_empty(const EventSubscription *subscription)
 {
-    return !subscription->has_all && count_classes(subscription) == 0 && g_hash_table_size(subscription->objects) == 0;
+    return !subscription->has_all && count_classes(subscription) == 0 &&
+           g_hash_table_size(subscription->objects) == 0;
 }
 
 gboolean
@@ -146,7 +147,8 @@ event_subscription_matches(const EventSubscription *subscription, int class_id, 
 
     if (!model_classes[class_id].has_events)
         return FALSE;
-    return subscription->has_all || subscription->has_class[class_id] || g_hash_table_contains(subscription->objects, &probe);
+    return subscription->has_all || subscription->has_class[class_id] ||
+           g_hash_table_contains(subscription->objects, &probe);
 }
 
 GArray *

@@ -24,8 +24,8 @@ gboolean event_object_equal(gconstpointer a, gconstpointer b);
 EventSubscription *event_subscription_new(void);
 void event_subscription_free(EventSubscription *subscription);
 
-/** event_subscription_add / _remove: @classes is an array of strings: "*", a class in any case, or "class/OpaqueRef:...". Others, and classes
- * without events, count for nothing. */
+/** event_subscription_add / _remove: @classes is an array of strings: "*", a class in any case, or
+ * "class/OpaqueRef:...". Others, and classes without events, count for nothing. */
 void event_subscription_add(EventSubscription *subscription, const Value *classes);
 void event_subscription_remove(EventSubscription *subscription, const Value *classes);
 

@@ -34,7 +34,8 @@ test_matches(void)
         EventSubscription *subscription = event_subscription_new();
         g_autoptr(Value) classes = test_classes(cases[i].text);
         event_subscription_add(subscription, classes);
-        g_assert_cmpint(event_subscription_matches(subscription, cases[i].class_id, cases[i].ref), ==, cases[i].matches);
+        g_assert_cmpint(event_subscription_matches(subscription, cases[i].class_id, cases[i].ref), ==,
+                        cases[i].matches);
         event_subscription_remove(subscription, classes);
         g_assert_true(event_subscription_is_empty(subscription));
         event_subscription_free(subscription);
@@ -64,8 +65,14 @@ test_tasks_only(void)
         const char *texts[3];
         gboolean is_tasks_only;
     } mixes[] = {
-        {{"task"}, TRUE},   {{"task/OpaqueRef:1"}, TRUE}, {{"task", "task/OpaqueRef:1"}, TRUE}, {{"task", "vm"}, FALSE},
-        {{"*"}, FALSE},     {{"vm/OpaqueRef:1"}, FALSE},  {{"task", "vm/OpaqueRef:1"}, FALSE},  {{"nonsense"}, FALSE},
+        {{"task"}, TRUE},
+        {{"task/OpaqueRef:1"}, TRUE},
+        {{"task", "task/OpaqueRef:1"}, TRUE},
+        {{"task", "vm"}, FALSE},
+        {{"*"}, FALSE},
+        {{"vm/OpaqueRef:1"}, FALSE},
+        {{"task", "vm/OpaqueRef:1"}, FALSE},
+        {{"nonsense"}, FALSE},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(mixes); i++) {

@@ -73,8 +73,9 @@ test_events_text(const Value *events)
 
     for (gsize i = 0; i < value_size(events); i++) {
         const Value *event = value_array_get(events, i);
-        g_string_append_printf(text, "%s%s %s %s", i > 0 ? "; " : "", value_map_get_string(event, "operation", "?"),
-                               value_map_get_string(event, "class", "?"), value_map_get_string(event, "ref", "?"));
+        g_string_append_printf(
+            text, "%s%s %s %s", i > 0 ? "; " : "", value_map_get_string(event, "operation", "?"),
+            value_map_get_string(event, "class", "?"), value_map_get_string(event, "ref", "?"));
     }
     return g_string_free(text, FALSE);
 }

@@ -18,7 +18,8 @@ read_number(const char *text, char end, guint64 *ret_number)
     const char *p = text;
 
     for (; g_ascii_isdigit(*p); p++)
-        if (!g_uint64_checked_mul(&number, number, 10) || !g_uint64_checked_add(&number, number, (guint64)(*p - '0')))
+        if (!g_uint64_checked_mul(&number, number, 10) ||
+            !g_uint64_checked_add(&number, number, (guint64)(*p - '0')))
             return NULL;
     if (p == text || *p != end)
         return NULL;

@@ -8,7 +8,8 @@
 static void
 test_round_trip_and_order(void)
 {
-    static const guint64 generations[] = {0, 1, 9, 10, 99999, G_GUINT64_CONSTANT(12345678901234), G_MAXINT64, G_MAXUINT64};
+    static const guint64 generations[] = {
+        0, 1, 9, 10, 99999, G_GUINT64_CONSTANT(12345678901234), G_MAXINT64, G_MAXUINT64};
     g_autofree char *previous = g_strdup("");
 
     for (gsize i = 0; i < G_N_ELEMENTS(generations); i++) {
@@ -37,7 +38,8 @@ test_empty_and_short_forms(void)
 static void
 test_refused(void)
 {
-    static const char *const tokens[] = {",", "12", "12,", ",12", " 12,0", "12,0x", "0x12,0", "12,,0", "18446744073709551616,0", "-1,0"};
+    static const char *const tokens[] = {
+        ",", "12", "12,", ",12", " 12,0", "12,0x", "0x12,0", "12,,0", "18446744073709551616,0", "-1,0"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(tokens); i++) {
         g_autoptr(GError) error = NULL;

@@ -12,7 +12,7 @@ event_wait_new(EventHub *hub, EventWaitKind kind, const char *session, EventAnsw
 {
     EventWait *wait = g_new0(EventWait, 1);
 
-    g_atomic_ref_count_init(&wait->references);
+    wait->references = 1;
     wait->hub = hub;
     wait->kind = kind;
     wait->session = g_strdup(session);
@@ -26,14 +26,14 @@ event_wait_new(EventHub *hub, EventWaitKind kind, const char *session, EventAnsw
 EventWait *
 event_wait_ref(EventWait *wait)
 {
-    g_atomic_ref_count_inc(&wait->references);
+    g_atomic_int_inc(&wait->references);
     return wait;
 }
 
 void
 event_wait_unref(EventWait *wait)
 {
-    if (wait == NULL || !g_atomic_ref_count_dec(&wait->references))
+    if (wait == NULL || !g_atomic_int_dec_and_test(&wait->references))
         return;
     for (gsize i = 0; i < wait->n_nodes; i++)
         event_object_free(wait->nodes[i].object);
@@ -45,9 +45,12 @@ event_wait_unref(EventWait *wait)
     g_free(wait);
 }
 
-/* -- Time --------------------------------------------------------------------------------------------------------- */
+/* -- Time
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
-static const gint64 pace_delays_us[PACE_N] = {[PACE_AT_ONCE] = 0, [PACE_FROM] = 50 * 1000, [PACE_NEXT] = 200 * 1000};
+static const gint64 pace_delays_us[PACE_N] = {
+    [PACE_AT_ONCE] = 0, [PACE_FROM] = 50 * 1000, [PACE_NEXT] = 200 * 1000};
 
 static int
 compare_deadlines(gconstpointer a, gconstpointer b, gpointer data)
@@ -99,7 +102,7 @@ event_wait_wake(EventWait *wait, EventPace pace)
     }
 }
 
-/* -- What it is about ----------------------------------------------------------------------------------------------- */
+/* -- What it is about -- */
 
 static GQueue *
 list_of_object(EventHub *hub, const EventObject *object)
@@ -166,7 +169,7 @@ event_wait_disarm(EventWait *wait)
     }
 }
 
-/* -- Beginning and end ---------------------------------------------------------------------------------------------- */
+/* -- Beginning and end -- */
 
 void
 event_wait_begin(EventWait *wait, gint64 deadline)
