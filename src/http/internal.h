@@ -84,6 +84,7 @@ HttpServer *http_server_ref(HttpServer *server);
 void http_server_unref(HttpServer *server);
 /** http_server_notify: wakes http_server_free(), which waits for something to have ended. */
 void http_server_notify(HttpServer *server);
+/** http_server_watch: the server's watcher of peers that leave, made at the first call. Borrowed. */
 HttpWatch *http_server_watch(HttpServer *server);
 
 /* ---- listening sockets ---- */

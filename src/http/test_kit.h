@@ -48,7 +48,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KitClient, kit_client_free)
 void kit_reply_free(KitReply *reply);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KitReply, kit_reply_free)
 
+/** kit_client_send: writes all of @data; fails the test if it cannot. */
 void kit_client_send(KitClient *client, const void *data, gsize length);
+/** kit_client_say: kit_client_send() of formatted text. */
 void kit_client_say(KitClient *client, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /** kit_client_post: an HTTP/1.1 POST to "/" with @body. */
 void kit_client_post(KitClient *client, const char *body);
