@@ -3,26 +3,35 @@
  * dispatched (rpc). */
 #include "auth/session.h"
 
+#include "auth/internal.h"
 #include "base/text.h"
 #include "model/classes.h"
 #include "model/errors.h"
 
-/* Source: protocol notes 1.5: sessions die after a day without use; the oldest make room for new ones. */
-#define SESSION_IDLE_S          (24 * 60 * 60)
-#define SESSIONS_MAX_PER_CLIENT 500 /* of one user and originator */
+/* Source: protocol notes 1.5: sessions die after a day without use; the oldest make room for new ones;
+ * last_active is written at most every ten minutes. */
+#define SESSION_IDLE_US         ((gint64)24 * 60 * 60 * G_USEC_PER_SEC)
+#define LAST_ACTIVE_PERIOD_US   ((gint64)10 * 60 * G_USEC_PER_SEC)
+#define SESSIONS_MAX_PER_CLIENT 500   /* of one user and originator */
+#define SESSIONS_MAX            10000 /* of all: a client chooses its originator freely */
 
 typedef struct SessionEntry {
     Session session; /* first: a Session is a SessionEntry */
     gatomicrefcount references;
-    gint64 last_used_us; /* monotonic; atomic enough: a lost update costs nothing */
-    GList *link;         /* its place in Sessions.order */
+    gboolean is_internal;   /* the server's own: does not expire and makes no room */
+    gint64 last_used_us;    /* monotonic, like the next one; both under Sessions.lock */
+    gint64 last_written_us; /* when the row's last_active was */
+    GList *link;            /* its place in Sessions.order */
 } SessionEntry;
 
 struct Sessions {
     Db *db;
     AuthCheck check;
     gpointer check_data;
+    guint refusal_delay_ms;
     GMutex lock;
+    GCond stopped;
+    gboolean is_stopped;
     GHashTable *by_ref; /* ref -> SessionEntry, owned */
     GQueue order;       /* SessionEntry, oldest first */
     char *host_ref;
@@ -62,6 +71,7 @@ sessions_new(Db *db, AuthCheck check, gpointer check_data)
     sessions->check = check;
     sessions->check_data = check_data;
     g_mutex_init(&sessions->lock);
+    g_cond_init(&sessions->stopped);
     g_queue_init(&sessions->order);
     sessions->by_ref = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)session_unref);
     return sessions;
@@ -74,6 +84,7 @@ sessions_free(Sessions *sessions)
         return;
     g_queue_clear(&sessions->order);
     g_hash_table_unref(sessions->by_ref);
+    g_cond_clear(&sessions->stopped);
     g_mutex_clear(&sessions->lock);
     g_free(sessions->host_ref);
     g_free(sessions);
@@ -84,6 +95,21 @@ sessions_set_host(Sessions *sessions, const char *host_ref)
 {
     g_free(sessions->host_ref);
     sessions->host_ref = g_strdup(host_ref);
+}
+
+void
+sessions_set_refusal_delay(Sessions *sessions, guint delay_ms)
+{
+    sessions->refusal_delay_ms = delay_ms;
+}
+
+void
+sessions_stop(Sessions *sessions)
+{
+    g_mutex_lock(&sessions->lock);
+    sessions->is_stopped = TRUE;
+    g_cond_broadcast(&sessions->stopped);
+    g_mutex_unlock(&sessions->lock);
 }
 
 void
@@ -103,7 +129,7 @@ entry_new(const char *user, const char *originator, ModelRole role)
     entry->session.user_name = g_strdup(user);
     entry->session.originator = g_strdup(originator);
     entry->session.role = role;
-    entry->last_used_us = g_get_monotonic_time();
+    entry->last_used_us = entry->last_written_us = g_get_monotonic_time();
     return entry;
 }
 
@@ -126,24 +152,44 @@ write_row(Sessions *sessions, DbTxn *txn, const Session *session)
     }
 }
 
-/* Takes what has to go out of the table, under the lock; the caller ends them after it. */
-static GPtrArray *
-take_expired(Sessions *sessions, const Session *newcomer)
+/* Takes @entry out of the table, under the lock, for end_sessions(). */
+static void
+take(Sessions *sessions, SessionEntry *entry, GPtrArray *gone)
 {
-    GPtrArray *gone = g_ptr_array_new_with_free_func((GDestroyNotify)session_unref);
-    gint64 oldest_us = g_get_monotonic_time() - (gint64)SESSION_IDLE_S * G_USEC_PER_SEC;
-    guint alike = 0;
+    g_queue_delete_link(&sessions->order, entry->link);
+    g_hash_table_steal(sessions->by_ref, entry->session.ref);
+    g_ptr_array_add(gone, entry);
+}
+
+static GPtrArray *
+gone_new(void)
+{
+    return g_ptr_array_new_with_free_func((GDestroyNotify)session_unref);
+}
+
+static gboolean
+is_idle(const SessionEntry *entry, gint64 now_us)
+{
+    return !entry->is_internal && now_us - entry->last_used_us > SESSION_IDLE_US;
+}
+
+/* Makes room for @newcomer, under the lock: the youngest stay. */
+static GPtrArray *
+take_oldest(Sessions *sessions, const Session *newcomer)
+{
+    GPtrArray *gone = gone_new();
+    guint n_alike = 0, n_all = 0;
     for (GList *link = sessions->order.tail; link != NULL;) {
         SessionEntry *entry = link->data;
         link = link->prev;
+        if (entry->is_internal)
+            continue;
         gboolean is_alike = g_str_equal(entry->session.user_name, newcomer->user_name) &&
                             g_str_equal(entry->session.originator, newcomer->originator);
-        alike += is_alike;
-        if (entry->last_used_us >= oldest_us && !(is_alike && alike >= SESSIONS_MAX_PER_CLIENT))
-            continue;
-        g_queue_delete_link(&sessions->order, entry->link);
-        g_hash_table_steal(sessions->by_ref, entry->session.ref);
-        g_ptr_array_add(gone, entry);
+        n_alike += is_alike;
+        n_all++;
+        if ((is_alike && n_alike >= SESSIONS_MAX_PER_CLIENT) || n_all >= SESSIONS_MAX)
+            take(sessions, entry, gone);
     }
     return gone;
 }
@@ -172,7 +218,7 @@ add(Sessions *sessions, SessionEntry *entry, GError **error)
         return NULL;
 
     g_mutex_lock(&sessions->lock);
-    g_autoptr(GPtrArray) gone = take_expired(sessions, session);
+    g_autoptr(GPtrArray) gone = take_oldest(sessions, session);
     g_hash_table_insert(sessions->by_ref, (gpointer)session->ref, session_ref(session));
     g_queue_push_tail(&sessions->order, entry);
     entry->link = sessions->order.tail;
@@ -181,11 +227,44 @@ add(Sessions *sessions, SessionEntry *entry, GError **error)
     return g_steal_pointer(&session);
 }
 
+/* Waits out what is left of the delay since @started_us; a check that took longer, as PAM's may, needs none.
+ */
+static void
+delay_refusal(Sessions *sessions, gint64 started_us)
+{
+    gint64 until_us = started_us + (gint64)sessions->refusal_delay_ms * 1000;
+    g_mutex_lock(&sessions->lock);
+    while (!sessions->is_stopped && g_get_monotonic_time() < until_us)
+        g_cond_wait_until(&sessions->stopped, &sessions->lock, until_us);
+    g_mutex_unlock(&sessions->lock);
+}
+
+static gboolean
+require_running(Sessions *sessions, GError **error)
+{
+    g_mutex_lock(&sessions->lock);
+    gboolean is_stopped = sessions->is_stopped;
+    g_mutex_unlock(&sessions->lock);
+    return !is_stopped || api_error_internal_error(error, "the server is stopping");
+}
+
+static gboolean
+check_password(Sessions *sessions, const char *user, const char *password, GError **error)
+{
+    gint64 started_us = g_get_monotonic_time();
+    if (!require_running(sessions, error))
+        return FALSE;
+    if (sessions->check(sessions->check_data, user, password, error))
+        return TRUE;
+    delay_refusal(sessions, started_us);
+    return FALSE;
+}
+
 Session *
 sessions_login(Sessions *sessions, const char *user, const char *password, const char *originator,
                gboolean is_trusted, GError **error)
 {
-    if (!is_trusted && !sessions->check(sessions->check_data, user, password, error))
+    if (!is_trusted && !check_password(sessions, user, password, error))
         return NULL;
     SessionEntry *entry = entry_new(user, originator, ROLE_POOL_ADMIN);
     entry->session.is_local_superuser = TRUE;
@@ -196,37 +275,89 @@ Session *
 sessions_login_internal(Sessions *sessions, const char *user, gboolean is_storage_plugin, GError **error)
 {
     SessionEntry *entry = entry_new(user, "xylem", ROLE_POOL_ADMIN);
+    entry->is_internal = TRUE;
     entry->session.is_local_superuser = TRUE;
     entry->session.is_storage_plugin = is_storage_plugin;
     return add(sessions, entry, error);
 }
 
-Session *
-sessions_find(Sessions *sessions, const char *ref, GError **error)
+/* The row may be gone by then, and a lost time costs nothing. */
+static void
+last_active_written(gpointer data, guint64 generation, const GError *error)
 {
+}
+
+static void
+write_last_active(Sessions *sessions, const Session *session)
+{
+    DbTxn *txn = db_txn_new(sessions->db, NULL);
+    db_txn_set(txn, CLASS_SESSION, session->ref, SESSION_LAST_ACTIVE,
+               value_datetime(base_now_us() / G_USEC_PER_SEC));
+    db_txn_commit_async(txn, last_active_written, NULL);
+}
+
+/* Marks @entry as used, under the lock; whether its row is to say so. */
+static gboolean
+mark_used(SessionEntry *entry, gint64 now_us)
+{
+    entry->last_used_us = now_us;
+    if (now_us - entry->last_written_us < LAST_ACTIVE_PERIOD_US)
+        return FALSE;
+    entry->last_written_us = now_us;
+    return TRUE;
+}
+
+Session *
+sessions_find_at(Sessions *sessions, const char *ref, gint64 now_us, GError **error)
+{
+    gboolean is_news = FALSE;
     g_mutex_lock(&sessions->lock);
     SessionEntry *entry = g_hash_table_lookup(sessions->by_ref, ref);
+    if (entry != NULL && is_idle(entry, now_us))
+        entry = NULL; /* dead; sessions_expire() clears it away */
     if (entry != NULL) {
-        entry->last_used_us = g_get_monotonic_time();
+        is_news = mark_used(entry, now_us);
         session_ref(&entry->session);
     }
     g_mutex_unlock(&sessions->lock);
-    if (entry == NULL)
+    if (entry == NULL) {
         api_error_session_invalid(error, ref);
-    return entry != NULL ? &entry->session : NULL;
+        return NULL;
+    }
+    if (is_news)
+        write_last_active(sessions, &entry->session);
+    return &entry->session;
+}
+
+Session *
+sessions_find(Sessions *sessions, const char *ref, GError **error)
+{
+    return sessions_find_at(sessions, ref, g_get_monotonic_time(), error);
+}
+
+void
+sessions_expire(Sessions *sessions, gint64 now_us)
+{
+    g_autoptr(GPtrArray) gone = gone_new();
+    g_mutex_lock(&sessions->lock);
+    for (GList *link = sessions->order.head; link != NULL;) {
+        SessionEntry *entry = link->data;
+        link = link->next;
+        if (is_idle(entry, now_us))
+            take(sessions, entry, gone);
+    }
+    g_mutex_unlock(&sessions->lock);
+    end_sessions(sessions, gone);
 }
 
 gboolean
 sessions_logout(Sessions *sessions, const char *ref, GError **error)
 {
-    g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func((GDestroyNotify)session_unref);
+    g_autoptr(GPtrArray) gone = gone_new();
     g_mutex_lock(&sessions->lock);
     SessionEntry *entry = g_hash_table_lookup(sessions->by_ref, ref);
-    if (entry != NULL) {
-        g_queue_delete_link(&sessions->order, entry->link);
-        g_hash_table_steal(sessions->by_ref, ref);
-        g_ptr_array_add(gone, entry);
-    }
+    if (entry != NULL)
+        take(sessions, entry, gone);
     g_mutex_unlock(&sessions->lock);
     if (entry == NULL)
         return api_error_session_invalid(error, ref);
