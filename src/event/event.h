@@ -36,10 +36,10 @@ typedef void (*EventAnswer)(gpointer data, Value *result, const GError *error);
  * @timeout_seconds: negative or not a number: 24 hours
  *
  * Answers with the struct {events, valid_ref_counts, token} once something of @classes has changed after
- * @token, or at the time-out, then with no events. Answers from another thread, maybe even before this
- * returns. The caller owns the returned wait: event_wait_unref(). Errors of the answer:
- * EVENT_FROM_TOKEN_PARSE_FAILURE [token], EVENTS_LOST [] (changes between @token and now are no longer
- * known), SESSION_INVALID [session] (event_cancel_session()), BASE_ERROR_CANCELLED.
+ * @token, or at the time-out, then with no events. Answers on any thread, maybe even before this returns. The
+ * caller owns the returned wait: event_wait_unref(). Errors of the answer: EVENT_FROM_TOKEN_PARSE_FAILURE
+ * [token], EVENTS_LOST [] (changes between @token and now are no longer known), SESSION_INVALID [session]
+ * (event_cancel_session()), BASE_ERROR_CANCELLED.
  */
 EventWait *event_from_start(EventHub *hub, const char *session, const Value *classes, const char *token,
                             double timeout_seconds, EventAnswer answer, gpointer data);

@@ -128,5 +128,6 @@ event_from_start(EventHub *hub, const char *session, const Value *classes, const
     event_wait_wake(wait, is_first ? PACE_AT_ONCE : wait->pace);
     event_hub_reschedule(hub);
     g_mutex_unlock(&hub->mutex);
+    event_wait_check_session(wait);
     return wait;
 }

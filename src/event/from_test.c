@@ -7,8 +7,22 @@
 #include "event/test_answer.h"
 #include "event/token.h"
 
-#define SESSION "OpaqueRef:session"
-#define FOREVER 3600.0
+#define SESSION       "OpaqueRef:session"
+#define OTHER_SESSION "OpaqueRef:other"
+#define FOREVER       3600.0
+
+/* Empty but for the caller's session. */
+static Db *
+open_db(void)
+{
+    Db *db = test_db_memory();
+    g_autoptr(DbTxn) txn = db_txn_new(db, NULL);
+
+    db_txn_insert(txn, CLASS_SESSION, SESSION);
+    db_txn_insert(txn, CLASS_SESSION, OTHER_SESSION);
+    g_assert_true(db_txn_commit(txn, NULL, NULL));
+    return db;
+}
 
 /* One whole call. @classes is taken over. The caller clears @answer. */
 static void
@@ -43,7 +57,7 @@ token_now(Db *db)
 static void
 test_empty_token_gives_all_as_add(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *vm = test_insert(db, CLASS_VM, "a");
     g_autofree char *host = test_insert(db, CLASS_HOST, "h");
@@ -65,7 +79,7 @@ test_empty_token_gives_all_as_add(void)
 static void
 test_counts_cover_every_class_with_events(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     test_make(db, CLASS_VM, "a");
     test_make(db, CLASS_VM, "b");
@@ -85,7 +99,7 @@ test_counts_cover_every_class_with_events(void)
 static void
 test_difference_since_token(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *changed = test_insert(db, CLASS_VM, "changed");
     g_autofree char *deleted = test_insert(db, CLASS_VM, "deleted");
@@ -111,7 +125,7 @@ test_difference_since_token(void)
 static void
 test_messages_come_first(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *vm = test_insert(db, CLASS_VM, "a");
     g_autofree char *message = test_insert(db, CLASS_MESSAGE, NULL);
@@ -124,7 +138,7 @@ test_messages_come_first(void)
 static void
 test_waits_for_what_concerns_it(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *vm = test_insert(db, CLASS_VM, "a");
     g_autofree char *host = test_insert(db, CLASS_HOST, "h");
@@ -156,7 +170,7 @@ test_waits_for_what_concerns_it(void)
 static void
 test_single_object_that_goes(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *task = test_insert(db, CLASS_TASK, "t");
     g_autofree char *token = token_now(db);
@@ -174,7 +188,7 @@ test_single_object_that_goes(void)
 static void
 test_time_out_is_success_without_events(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     test_make(db, CLASS_VM, "a");
     g_autofree char *token = token_now(db);
@@ -191,7 +205,7 @@ test_time_out_is_success_without_events(void)
 static void
 test_unknown_classes_match_nothing(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     test_make(db, CLASS_VM, "a");
     test_make(db, CLASS_SESSION, NULL);
@@ -207,7 +221,7 @@ test_bad_token_is_refused(void)
 {
     static const char *const tokens[] = {"x",     "1",    "1,",   ",1",
                                          "1,2,3", "-1,0", "1,0 ", "99999999999999999999,0"};
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
 
     for (gsize i = 0; i < G_N_ELEMENTS(tokens); i++) {
@@ -220,7 +234,7 @@ test_bad_token_is_refused(void)
 static void
 test_foreign_token_loses_events(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *token = event_token_format(db_generation(db) + 1);
     g_auto(TestAnswer) answer = {0};
@@ -232,7 +246,7 @@ test_foreign_token_loses_events(void)
 static void
 test_old_token_loses_events(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *token = token_now(db);
     g_auto(TestAnswer) lost = {0}, other_class = {0};
@@ -255,7 +269,7 @@ test_old_token_loses_events(void)
 static void
 test_injected_token_reports_the_object(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *vm = test_insert(db, CLASS_VM, "a");
     test_make(db, CLASS_VM, "b");
@@ -274,7 +288,7 @@ static void
 test_inject_refuses_what_is_not_there(void)
 {
     static const char *const names[] = {"VM", "vm", "session", "no_such"};
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -287,7 +301,7 @@ test_inject_refuses_what_is_not_there(void)
 static void
 test_logout_ends_waits_of_the_session(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *token = token_now(db);
     g_auto(TestAnswer) a = {0}, b = {0}, other = {0};
@@ -297,7 +311,7 @@ test_logout_ends_waits_of_the_session(void)
     G_GNUC_UNUSED g_autoptr(EventWait) wait_b =
         event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &b);
     g_autoptr(EventWait) wait_other =
-        event_from_start(hub, "OpaqueRef:other", classes, token, FOREVER, test_answer_take, &other);
+        event_from_start(hub, OTHER_SESSION, classes, token, FOREVER, test_answer_take, &other);
 
     event_cancel_session(hub, SESSION);
     test_answer_wait(&a);
@@ -310,9 +324,22 @@ test_logout_ends_waits_of_the_session(void)
 }
 
 static void
+test_dead_session_is_refused(void)
+{
+    g_autoptr(Db) db = open_db();
+    g_autoptr(EventHub) hub = event_hub_new(db);
+    g_autofree char *token = token_now(db);
+    g_auto(TestAnswer) answer = {0};
+
+    test_delete(db, CLASS_SESSION, SESSION);
+    call(hub, test_classes("vm"), token, FOREVER, &answer);
+    test_assert_api_error(&answer.error, "SESSION_INVALID", SESSION, NULL);
+}
+
+static void
 test_cancelled_wait_never_answers(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *token = token_now(db);
     g_auto(TestAnswer) gone = {0}, stays = {0};
@@ -332,7 +359,7 @@ test_cancelled_wait_never_answers(void)
 static void
 test_end_of_hub_answers_all(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     EventHub *hub = event_hub_new(db);
     g_autofree char *token = token_now(db);
     g_auto(TestAnswer) answer = {0};
@@ -348,7 +375,7 @@ test_end_of_hub_answers_all(void)
 static void
 test_derived_fields_make_mods(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autofree char *vm = test_insert(db, CLASS_VM, "a");
     g_autofree char *vbd = test_insert(db, CLASS_VBD, NULL);
@@ -400,7 +427,7 @@ follow(GHashTable *known, const Value *events)
 static void
 test_followers_miss_nothing(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_autoptr(GHashTable) known =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)value_unref);
@@ -432,6 +459,74 @@ test_followers_miss_nothing(void)
     }
 }
 
+/* Many clients that come and go while others write: each wait is answered or cancelled, never both, never
+ * neither. */
+typedef struct Crowd {
+    Db *db;
+    EventHub *hub;
+    gint n_answered, n_cancelled; /* atomic */
+} Crowd;
+
+static void
+come_and_go(Crowd *crowd, GRand *random)
+{
+    static const char *const subscriptions[] = {"*", "vm", "host", "task", "vm/OpaqueRef:1"};
+    g_autofree char *token = g_rand_boolean(random) ? g_strdup("") : token_now(crowd->db);
+    g_autoptr(Value) classes =
+        test_classes(subscriptions[g_rand_int_range(random, 0, G_N_ELEMENTS(subscriptions))]);
+    g_auto(TestAnswer) answer = {0};
+    g_autoptr(EventWait) wait =
+        event_from_start(crowd->hub, SESSION, classes, token, g_rand_double_range(random, 0.0, 0.002),
+                         test_answer_take, &answer);
+
+    if (g_rand_boolean(random) && event_wait_cancel(wait)) {
+        g_assert_false(test_answer_is_there(&answer));
+        g_atomic_int_inc(&crowd->n_cancelled);
+        return;
+    }
+    test_answer_wait(&answer);
+    g_assert_false(event_wait_cancel(wait));
+    g_atomic_int_inc(&crowd->n_answered);
+}
+
+typedef struct Client {
+    Crowd *crowd;
+    GRand *random;
+} Client;
+
+static gpointer
+come_and_go_often(gpointer data)
+{
+    const Client *client = data;
+
+    for (int i = 0; i < 200; i++)
+        come_and_go(client->crowd, client->random);
+    return NULL;
+}
+
+static void
+test_crowd(void)
+{
+    g_autoptr(Db) db = open_db();
+    g_autoptr(EventHub) hub = event_hub_new(db);
+    Crowd crowd = {.db = db, .hub = hub};
+    Client clients[4];
+    GThread *threads[5];
+
+    for (gsize i = 0; i < G_N_ELEMENTS(clients); i++) {
+        clients[i] = (Client){&crowd, g_rand_new_with_seed((guint32)g_test_rand_int())};
+        threads[i] = g_thread_new("client", come_and_go_often, &clients[i]);
+    }
+    threads[4] = g_thread_new("writer", write_much, db);
+    for (int i = 0; i < 50; i++)
+        event_cancel_session(hub, SESSION);
+    for (gsize i = 0; i < G_N_ELEMENTS(threads); i++)
+        g_thread_join(threads[i]);
+    for (gsize i = 0; i < G_N_ELEMENTS(clients); i++)
+        g_rand_free(clients[i].random);
+    g_assert_cmpint(crowd.n_answered + crowd.n_cancelled, ==, 800);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -452,9 +547,11 @@ main(int argc, char **argv)
     g_test_add_func("/event/from/injected-token-reports-the-object", test_injected_token_reports_the_object);
     g_test_add_func("/event/from/inject-refuses-what-is-not-there", test_inject_refuses_what_is_not_there);
     g_test_add_func("/event/from/logout-ends-waits-of-the-session", test_logout_ends_waits_of_the_session);
+    g_test_add_func("/event/from/dead-session-is-refused", test_dead_session_is_refused);
     g_test_add_func("/event/from/cancelled-wait-never-answers", test_cancelled_wait_never_answers);
     g_test_add_func("/event/from/end-of-hub-answers-all", test_end_of_hub_answers_all);
     g_test_add_func("/event/from/derived-fields-make-mods", test_derived_fields_make_mods);
     g_test_add_func("/event/from/followers-miss-nothing", test_followers_miss_nothing);
+    g_test_add_func("/event/from/crowd", test_crowd);
     return g_test_run();
 }

@@ -101,6 +101,9 @@ gboolean event_wait_claim(EventWait *wait);
 /** event_hub_reschedule: sets the source's time from lines and deadlines. */
 void event_hub_reschedule(EventHub *hub);
 
+/** event_wait_check_session: without the mutex, once the wait has begun: ends it if its session is gone. */
+void event_wait_check_session(EventWait *wait);
+
 /** event_wait_fail: without the mutex: answers a claimed wait with @error and drops the hub's reference. */
 void event_wait_fail(EventWait *wait, const GError *error);
 /** event_wait_succeed: without the mutex: takes over @result. */

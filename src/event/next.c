@@ -154,6 +154,7 @@ event_next_start(EventHub *hub, const char *session, EventAnswer answer, gpointe
     event_wait_begin(wait, G_MAXINT64);
     event_wait_wake(wait, PACE_AT_ONCE);
     g_mutex_unlock(&hub->mutex);
+    event_wait_check_session(wait);
     return wait;
 }
 

@@ -5,7 +5,21 @@
 #include "db/test_model.h"
 #include "event/test_answer.h"
 
-#define SESSION "OpaqueRef:session"
+#define SESSION       "OpaqueRef:session"
+#define OTHER_SESSION "OpaqueRef:other"
+
+/* Empty but for the caller's session. */
+static Db *
+open_db(void)
+{
+    Db *db = test_db_memory();
+    g_autoptr(DbTxn) txn = db_txn_new(db, NULL);
+
+    db_txn_insert(txn, CLASS_SESSION, SESSION);
+    db_txn_insert(txn, CLASS_SESSION, OTHER_SESSION);
+    g_assert_true(db_txn_commit(txn, NULL, NULL));
+    return db;
+}
 
 static void
 register_classes(EventHub *hub, const char *text)
@@ -47,7 +61,7 @@ assert_events(const TestAnswer *answer, const char *format, ...)
 static void
 test_next_without_register_is_refused(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_auto(TestAnswer) answer = {0};
 
@@ -58,7 +72,7 @@ test_next_without_register_is_refused(void)
 static void
 test_queue_keeps_every_event(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_auto(TestAnswer) answer = {0};
     test_make(db, CLASS_VM, "before");
@@ -80,7 +94,7 @@ test_queue_keeps_every_event(void)
 static void
 test_next_waits_for_an_event(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_auto(TestAnswer) answer = {0};
 
@@ -94,7 +108,7 @@ test_next_waits_for_an_event(void)
 static void
 test_unregister_ends_next(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_auto(TestAnswer) answer = {0};
 
@@ -109,7 +123,7 @@ test_unregister_ends_next(void)
 static void
 test_logout_ends_next(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_auto(TestAnswer) answer = {0}, after = {0};
 
@@ -125,7 +139,7 @@ test_logout_ends_next(void)
 static void
 test_full_queue_is_lost_once(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_auto(TestAnswer) lost = {0}, after = {0};
     g_autoptr(DbTxn) txn = db_txn_new(db, NULL);
@@ -145,7 +159,7 @@ test_full_queue_is_lost_once(void)
 static void
 test_cancelled_next_leaves_its_events(void)
 {
-    g_autoptr(Db) db = test_db_memory();
+    g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
     g_auto(TestAnswer) gone = {0}, answer = {0};
 

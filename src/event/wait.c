@@ -221,6 +221,20 @@ event_wait_succeed(EventWait *wait, Value *result)
     event_wait_unref(wait);
 }
 
+/* A session may have ended after the caller looked and before its wait could be found by
+ * event_cancel_session(). Its row goes first. */
+void
+event_wait_check_session(EventWait *wait)
+{
+    const ModelClass *model_class = model_class_by_name("session");
+
+    if (model_class == NULL)
+        return;
+    g_autoptr(DbRow) row = db_get(wait->hub->db, model_class_id(model_class), wait->session);
+    if (row == NULL)
+        event_cancel_session(wait->hub, wait->session);
+}
+
 gboolean
 event_wait_cancel(EventWait *wait)
 {
