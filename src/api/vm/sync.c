@@ -93,6 +93,23 @@ audit_rows(ApiVmSync *sync, int field, GHashTable *known)
     }
 }
 
+/* A VM that is destroyed here, but the service was not told before a crash. Rows are made before the service
+ * hears of a VM, so one that runs without a row was never ours to end. */
+static void
+forget(ApiVmSync *sync, const DomainVmEntry *entry)
+{
+    const DomainContext context = {.dbg = "sync", .cancellable = sync->cancellable};
+    g_autoptr(GError) failure = NULL;
+
+    if (entry->state.power_state != DOMAIN_POWER_STATE_HALTED)
+        log_warning("the domain service has a VM %s that is not known here", entry->config.id);
+    else if (domain_client_vm_remove(sync->services->domains, &context, entry->config.id, &failure))
+        log_info("VM %s, destroyed before a crash, is removed from the domain service", entry->config.id);
+    else if (!g_error_matches(failure, DOMAIN_ERROR, DOMAIN_ERROR_DOES_NOT_EXIST)) /* gone this moment */
+        log_warning("VM %s cannot be removed from the domain service: %s", entry->config.id,
+                    failure->message);
+}
+
 static gboolean
 audit(ApiVmSync *sync, gboolean is_first, GError **error)
 {
@@ -109,7 +126,9 @@ audit(ApiVmSync *sync, gboolean is_first, GError **error)
                          entry->state.power_state == DOMAIN_POWER_STATE_PAUSED;
         g_hash_table_add(known, entry->config.id);
         /* At first, devices and consoles of running VMs are looked at, too: they are not in the list. */
-        if (vm != NULL && (vm_differs(vm, entry) || (is_first && is_on)))
+        if (vm == NULL)
+            forget(sync, entry);
+        else if (vm_differs(vm, entry) || (is_first && is_on))
             refresh(sync, entry->config.id);
     }
     audit_rows(sync, VM_RESIDENT_ON, known);
