@@ -15,7 +15,6 @@ READY_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.01
 SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "UndefinedBehaviorSanitizer", "CRITICAL **")
-SOCKET_PATH_MAX = 90  # of the 108 bytes a Unix socket's path may have, less what is put below the state directory
 
 
 class StackError(Exception):
@@ -26,7 +25,7 @@ def accepts(path):
     """Whether somebody answers on the Unix socket at @path."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
-            probe.connect(str(path))
+            xenapi_client.connect_unix(probe, str(path))
         except OSError:
             return False
     return True
@@ -101,13 +100,17 @@ class Stack:
 
     def start_one(self, name):
         """Starts one daemon and waits until it answers."""
+        self.launch(name)
+        self.wait_ready(name)
+
+    def launch(self, name):
+        """Starts one daemon and leaves it to itself."""
         if name == "xylemd":
             (self.state / "run/ports.json").unlink(missing_ok=True)
         # Out of our process group: Ctrl-C is for us, who then stop them in order.
         with open(self.log_path(name) if self.log is None else os.devnull, "ab") as file:
             self.processes[name] = subprocess.Popen(self.command(name), stdin=subprocess.DEVNULL, stdout=self.log or file,
                                                     stderr=self.log or file, start_new_session=True)
-        self.wait_ready(name)
 
     def wait_ready(self, name):
         """Until the daemon's socket answers; StackError when it has ended instead."""
@@ -131,8 +134,6 @@ class Stack:
 
     def start(self):
         """Starts both."""
-        if len(str(self.state)) > SOCKET_PATH_MAX:
-            raise StackError(f"the state directory's path is too long for Unix sockets (over {SOCKET_PATH_MAX} bytes): {self.state}")
         self.state.mkdir(parents=True, exist_ok=True)
         for name in ("xenopsd", "xylemd"):
             self.start_one(name)
@@ -203,8 +204,9 @@ class Stack:
 
     # -- Guests --
 
-    def guest_processes(self):
-        """Process ids of QEMUs whose command line names our state directory."""
+    def guest_processes(self, vm_uuid=""):
+        """Process ids of QEMUs whose command line names our state directory, and one guest's part of it."""
+        place = str(self.state / "xenopsd/vms" / vm_uuid)
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -212,7 +214,7 @@ class Stack:
                     words = (entry / "cmdline").read_bytes()
                 except OSError:
                     continue
-                if b"qemu-system" in words.split(b"\0")[0] and str(self.state).encode() in words:
+                if b"qemu-system" in words.split(b"\0")[0] and place.encode() in words:
                     found.append(int(entry.name))
         return found
 
