@@ -9,6 +9,7 @@
 
 import http.client
 import json
+import os
 import socket
 import ssl
 import xmlrpc.client
@@ -27,6 +28,15 @@ class ProtocolError(Exception):
     """The answer was none of XenAPI's."""
 
 
+def connect_unix(sock, path):
+    """Connects to a Unix socket under a path of any length: an address holds 107 bytes of it."""
+    folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        sock.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
+    finally:
+        os.close(folder)
+
+
 class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
@@ -37,7 +47,7 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
+        connect_unix(self.sock, self.path)
 
 
 class ClassProxy:

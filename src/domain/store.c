@@ -17,8 +17,6 @@
 
 #define MAX_FILE_BYTES (16 * 1024 * 1024)
 #define MAX_ID_BYTES   64
-#define LONGEST_IN_RUN "/run/serial.sock"
-#define SHORTEST_ID    36 /* a uuid must fit in any case */
 
 /* serial.log outlives the domain: it says why the guest went. */
 static const char *const keep_nothing[] = {NULL};
@@ -32,18 +30,6 @@ struct DomainStore {
     GMutex lock; /* of last_domid */
     gint64 last_domid;
 };
-
-static gboolean
-check_dir_length(const char *dir, GError **error)
-{
-    gsize room = DOMAIN_STORE_MAX_SOCKET_PATH - strlen("/vms/") - SHORTEST_ID - strlen(LONGEST_IN_RUN);
-    if (strlen(dir) <= room)
-        return TRUE;
-    return base_error_set(error, BASE_ERROR_INVALID,
-                          "state directory '%s': its path is longer than %" G_GSIZE_FORMAT
-                          " bytes, so that sockets in it would have no name",
-                          dir, room);
-}
 
 static gboolean
 take_lock(DomainStore *store, GError **error)
@@ -81,8 +67,6 @@ DomainStore *
 domain_store_open(const char *dir, GError **error)
 {
     g_autofree char *absolute = g_canonicalize_filename(dir, NULL);
-    if (!check_dir_length(absolute, error))
-        return NULL;
     g_autoptr(DomainStore) store = g_new0(DomainStore, 1);
     store->lock_fd = -1;
     g_mutex_init(&store->lock);
@@ -111,10 +95,6 @@ domain_store_check_id(DomainStore *store, const char *id, GError **error)
 {
     if (!base_path_is_safe_name(id) || strlen(id) > MAX_ID_BYTES || strchr(id, ',') != NULL)
         return base_error_set(error, BASE_ERROR_INVALID, "'%s' cannot be the id of a VM", id);
-    gsize length = strlen(store->vms_dir) + 1 + strlen(id) + strlen(LONGEST_IN_RUN);
-    if (length > DOMAIN_STORE_MAX_SOCKET_PATH)
-        return base_error_set(error, BASE_ERROR_INVALID, "VM id '%s' is too long below '%s'", id,
-                              store->vms_dir);
     return TRUE;
 }
 

@@ -15,14 +15,11 @@
 
 typedef struct DomainStore DomainStore;
 
-/* Unix socket paths end at 107 bytes: "<DIR>/vms/<id>/run/serial.sock" must fit. */
-#define DOMAIN_STORE_MAX_SOCKET_PATH 107
-
 /**
  * domain_store_open:
  *
  * Makes @dir if need be (mode 0700) and locks it.
- * Errors: BASE_ERROR_IO (not writable, used by another service), BASE_ERROR_INVALID (path too long).
+ * Errors: BASE_ERROR_IO (not writable, used by another service).
  */
 DomainStore *domain_store_open(const char *dir, GError **error);
 void domain_store_free(DomainStore *store);

@@ -6,6 +6,8 @@
 #include <curl/curl.h>
 
 #include "base/error.h"
+#include "base/fd.h"
+#include "base/unix_socket.h"
 
 #define CONNECT_TIMEOUT_MS 10000L
 #define IDLE_HANDLES_MAX   8u
@@ -18,7 +20,9 @@ typedef struct Handle {
 
 struct HttpClient {
     char *base_url;
-    char *unix_path;
+    char *unix_path;  /* NULL for TCP */
+    char *short_path; /* the same for libcurl, see base_unix_short_path() */
+    int unix_dir_fd;  /* -1, or what short_path goes through */
     char *ca_path;
     GMutex lock; /* guards idle */
     GQueue idle; /* of Handle, the most recently used first; owned */
@@ -90,6 +94,11 @@ http_client_new(const char *base_url, const char *unix_path, const char *ca_path
     HttpClient *client = g_new0(HttpClient, 1);
     client->base_url = g_strdup(base_url);
     client->unix_path = g_strdup(unix_path);
+    client->unix_dir_fd = -1;
+    if (unix_path != NULL)
+        client->short_path = base_unix_short_path(unix_path, &client->unix_dir_fd);
+    if (client->short_path == NULL)
+        client->short_path = g_strdup(unix_path); /* each exchange will say that it fails */
     client->ca_path = g_strdup(ca_path);
     g_mutex_init(&client->lock);
     g_queue_init(&client->idle);
@@ -105,6 +114,8 @@ http_client_free(HttpClient *client)
     g_mutex_clear(&client->lock);
     g_free(client->base_url);
     g_free(client->unix_path);
+    g_free(client->short_path);
+    base_fd_clear(&client->unix_dir_fd);
     g_free(client->ca_path);
     g_free(client);
 }
@@ -142,7 +153,7 @@ set_options(Exchange *exchange, const char *url, const struct curl_slist *header
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* services of ours, whatever the environment says */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_path);
+    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->short_path);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
@@ -203,6 +214,9 @@ check_code(const Exchange *exchange, const char *url, CURLcode code, GError **er
         return base_error_set(error, BASE_ERROR_CANCELLED, "%s: cancelled", url);
     if (code == CURLE_OPERATION_TIMEDOUT)
         return base_error_set(error, BASE_ERROR_TIMED_OUT, "%s: %s", url, reason);
+    /* libcurl would name a port that is not meant. */
+    if (code == CURLE_COULDNT_CONNECT && exchange->client->unix_path != NULL)
+        return base_error_set(error, BASE_ERROR_IO, "nobody answers at '%s'", exchange->client->unix_path);
     return base_error_set(error, BASE_ERROR_IO, "%s: %s", url, reason);
 }
 

@@ -2,6 +2,7 @@
 /* Tests of the client, against the server. */
 #include "http/client.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -173,6 +174,27 @@ nobody_there_is_an_error(void)
     g_autoptr(GError) error = NULL;
     g_assert_false(post(client, "/", "", NULL, &error));
     g_assert_error(error, BASE_ERROR, BASE_ERROR_IO);
+    g_assert_nonnull(strstr(error->message, path));
+    kit_folder_free(folder);
+}
+
+static void
+a_deep_folder_does(void)
+{
+    char *folder = kit_folder_new();
+    g_autofree char *name = g_strnfill(200, 'd');
+    g_autofree char *deep = g_build_filename(folder, name, NULL);
+    g_autofree char *path = g_build_filename(deep, "socket", NULL);
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(g_mkdir(deep, 0700), ==, 0);
+    g_autoptr(HttpServer) server = http_server_new(routes, G_N_ELEMENTS(routes), 1);
+    http_server_listen_unix(server, path, 0600, &error);
+    g_assert_no_error(error);
+    g_autoptr(HttpClient) client = http_client_new("http://localhost", path, NULL);
+    post(client, "/", "hello", NULL, &error);
+    g_assert_no_error(error);
+    g_clear_pointer(&server, http_server_free);
+    g_assert_cmpint(g_rmdir(deep), ==, 0);
     kit_folder_free(folder);
 }
 
@@ -246,6 +268,7 @@ main(int argc, char **argv)
     g_test_add_func("/http/client/waiting-ends-in-time", waiting_ends_in_time);
     g_test_add_func("/http/client/cancelling-ends-the-exchange", cancelling_ends_the_exchange);
     g_test_add_func("/http/client/nobody-there-is-an-error", nobody_there_is_an_error);
+    g_test_add_func("/http/client/a-deep-folder-does", a_deep_folder_does);
     g_test_add_func("/http/client/a-restarted-server-is-found-again", a_restarted_server_is_found_again);
     g_test_add_func("/http/client/certificates-are-checked", certificates_are_checked);
     g_test_add_func("/http/client/many-threads-may-use-one-client", many_threads_may_use_one_client);

@@ -136,7 +136,7 @@ only_sockets_are_replaced(void)
     g_clear_error(&error);
     g_assert_true(g_file_test(path, G_FILE_TEST_IS_REGULAR));
     g_assert_false(http_server_listen_unix(server, overlong, 0600, &error));
-    g_assert_error(error, BASE_ERROR, BASE_ERROR_INVALID);
+    g_assert_error(error, BASE_ERROR, BASE_ERROR_IO);
     kit_folder_free(folder);
 }
 

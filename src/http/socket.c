@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/unix_socket.h"
 
 static void
 set_option(int fd, int level, int option, int value)
@@ -85,7 +85,7 @@ http_socket_listen_tcp(const char *address, guint16 port, guint16 *ret_port, GEr
 
 /* Leaves nothing at @path, unless it is no socket or somebody listens there. */
 static gboolean
-clear_unix_path(const char *path, const struct sockaddr_un *address, GError **error)
+clear_unix_path(const char *path, GError **error)
 {
     struct stat info;
     if (lstat(path, &info) < 0)
@@ -97,7 +97,7 @@ clear_unix_path(const char *path, const struct sockaddr_un *address, GError **er
     if (probe < 0)
         return base_error_errno(error, errno, "make a socket");
     /* EAGAIN: its queue is full, so there is somebody. */
-    if (connect(probe, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
+    if (base_unix_connect(probe, path) == 0 || errno == EAGAIN)
         return base_error_set(error, BASE_ERROR_IO, "'%s' is in use: another process listens there", path);
     if (errno != ECONNREFUSED)
         return base_error_errno(error, errno, "see who listens on '%s'", path);
@@ -109,20 +109,14 @@ clear_unix_path(const char *path, const struct sockaddr_un *address, GError **er
 int
 http_socket_listen_unix(const char *path, mode_t mode, GError **error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (g_strlcpy(address.sun_path, path, sizeof(address.sun_path)) >= sizeof(address.sun_path)) {
-        base_error_set(error, BASE_ERROR_INVALID, "socket path '%s' is longer than %zu bytes", path,
-                       sizeof(address.sun_path) - 1);
-        return -1;
-    }
-    if (!clear_unix_path(path, &address, error))
+    if (!clear_unix_path(path, error))
         return -1;
 
     auto_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     /* The mode given before bind() can only be narrowed by the umask, the one given after holds whatever the
      * umask. */
-    if (fd < 0 || fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        chmod(path, mode) < 0 || listen(fd, SOMAXCONN) < 0) {
+    if (fd < 0 || fchmod(fd, mode) < 0 || base_unix_bind(fd, path) < 0 || chmod(path, mode) < 0 ||
+        listen(fd, SOMAXCONN) < 0) {
         base_error_errno(error, errno, "listen on '%s'", path);
         return -1;
     }

@@ -9,11 +9,11 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/unix_socket.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define CONSOLES_MAX 256 /* open at once */
@@ -170,15 +170,10 @@ find_target(const Visit *visit, DbRow **ret_vm, DomainVmConsoleProtocol *ret_pro
 static gboolean
 connect_unix(const char *path, int *ret_fd, GError **error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
-        return base_error_set(error, BASE_ERROR_INVALID, "the path of the socket '%s' is too long", path);
     auto_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return base_error_errno(error, errno, "make a socket");
-
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+    if (base_unix_connect(fd, path) < 0)
         return base_error_errno(error, errno, "connect to '%s'", path);
     *ret_fd = base_fd_steal(&fd);
     return TRUE;

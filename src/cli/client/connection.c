@@ -10,11 +10,11 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/unix_socket.h"
 
 struct XeConnection {
     int fd;
@@ -63,15 +63,10 @@ xe_endpoint_describe(const XeEndpoint *endpoint)
 static gboolean
 connect_unix(const char *path, int *ret_fd, GError **error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
-        return base_error_set(error, BASE_ERROR_INVALID, "socket path '%s' is too long", path);
-    strcpy(address.sun_path, path);
-
     auto_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return base_error_errno(error, errno, "make a socket");
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+    if (base_unix_connect(fd, path) < 0)
         return base_error_errno(error, errno, "connect to %s", path);
     *ret_fd = base_fd_steal(&fd);
     return TRUE;

@@ -188,11 +188,10 @@ add_graphics(Line *line)
         add(line, "-display", "none");
         return;
     }
-    g_autofree char *run_dir = escape(line->spec->run_dir);
     DomainVmVideoCard card = hvm_of(vm) == NULL ? DOMAIN_VM_VIDEO_CARD_STANDARD_VGA : vm->ty.hvm.video;
     gint64 mib = video_mib(vm);
     g_autofree char *memory = mib == 0 ? g_strdup("") : g_strdup_printf(",vgamem_mb=%" G_GINT64_FORMAT, mib);
-    add(line, "-vnc", "unix:%s/vnc.sock", run_dir);
+    add(line, "-vnc", "unix:/proc/self/fd/%d/vnc.sock", line->spec->run_dir_fd);
     if (hvm_of(vm) != NULL && is_keymap(vm->ty.hvm.keymap))
         add(line, "-k", "%s", vm->ty.hvm.keymap);
     add(line, "-device", "%s,id=video0,bus=pcie.0,addr=1%s", video_devices[card], memory);

@@ -10,7 +10,9 @@ typedef struct QemuSpec {
     const DomainStoreConfig *config;
     const DomainStoreRun *run; /* machine, accel, disks with path and format, nics */
     const char *run_dir;
-    int qmp_fd; /* listening Unix sockets */
+    int run_dir_fd; /* the same, open: QEMU makes the VNC socket itself, and its path may be too long for one
+                     */
+    int qmp_fd;     /* listening Unix sockets */
     int serial_fd;
     int agent_fd;
     const int *tap_fds;                /* per nic; -1: user networking */

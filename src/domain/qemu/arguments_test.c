@@ -68,6 +68,7 @@ make_line(Value *row)
                      .config = &config,
                      .run = &run,
                      .run_dir = "/state/vms/x/run",
+                     .run_dir_fd = 13,
                      .qmp_fd = 10,
                      .serial_fd = 11,
                      .agent_fd = 12,

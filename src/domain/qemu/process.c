@@ -10,35 +10,25 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/unix_socket.h"
 
 #define QUIT_MS       1000
 #define KILL_MS       10000
 #define LOG_TAIL      600
 #define MAX_LOG_BYTES (16 * 1024 * 1024)
 
-static gboolean
-fill_address(const char *path, struct sockaddr_un *ret, GError **error)
-{
-    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (g_strlcpy(ret->sun_path, path, sizeof ret->sun_path) >= sizeof ret->sun_path)
-        return base_error_set(error, BASE_ERROR_INVALID, "socket path '%s' is too long", path);
-    return TRUE;
-}
-
 int
 qemu_socket_listen(const char *path, GError **error)
 {
-    struct sockaddr_un address;
-    if (!fill_address(path, &address, error) || !base_file_remove(path, error))
+    if (!base_file_remove(path, error))
         return -1;
     auto_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 8) < 0) {
+    if (fd < 0 || base_unix_bind(fd, path) < 0 || listen(fd, 8) < 0) {
         base_error_errno(error, errno, "listen at '%s'", path);
         return -1;
     }
@@ -48,11 +38,8 @@ qemu_socket_listen(const char *path, GError **error)
 int
 qemu_socket_connect(const char *path, GError **error)
 {
-    struct sockaddr_un address;
-    if (!fill_address(path, &address, error))
-        return -1;
     auto_fd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    if (fd < 0 || base_unix_connect(fd, path) < 0) {
         base_error_errno(error, errno, "connect to '%s'", path);
         return -1;
     }

@@ -4,6 +4,7 @@
 #include "domain/qemu/qemu.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -197,6 +198,7 @@ qemu_build(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
 
 typedef struct Launch {
     GArray *fds; /* int; inherited by QEMU and closed here afterwards */
+    int run_dir_fd;
     int qmp_fd;
     int serial_fd;
     int agent_fd;
@@ -223,6 +225,16 @@ listen_in(Launch *launch, const DomainGuest *guest, const char *name, int *ret_f
     if (*ret_fd < 0)
         return FALSE;
     g_array_append_val(launch->fds, *ret_fd);
+    return TRUE;
+}
+
+static gboolean
+open_run_dir(Launch *launch, const DomainGuest *guest, GError **error)
+{
+    launch->run_dir_fd = open(guest->run_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (launch->run_dir_fd < 0)
+        return base_error_errno(error, errno, "open '%s'", guest->run_dir);
+    g_array_append_val(launch->fds, launch->run_dir_fd);
     return TRUE;
 }
 
@@ -277,7 +289,8 @@ static gboolean
 prepare(Launch *launch, DomainGuest *guest, GError **error)
 {
     launch->fds = g_array_new(FALSE, FALSE, sizeof(int));
-    return listen_in(launch, guest, "qmp.sock", &launch->qmp_fd, error) &&
+    return open_run_dir(launch, guest, error) &&
+           listen_in(launch, guest, "qmp.sock", &launch->qmp_fd, error) &&
            listen_in(launch, guest, "serial.sock", &launch->serial_fd, error) &&
            listen_in(launch, guest, "agent.sock", &launch->agent_fd, error) &&
            open_taps(launch, guest, error) && look_at_disks(launch, guest, error);
@@ -290,6 +303,7 @@ spawn(QemuBackend *backend, DomainGuest *guest, const Launch *launch, GError **e
                      .config = guest->config,
                      .run = guest->run,
                      .run_dir = guest->run_dir,
+                     .run_dir_fd = launch->run_dir_fd,
                      .qmp_fd = launch->qmp_fd,
                      .serial_fd = launch->serial_fd,
                      .agent_fd = launch->agent_fd,
