@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Export and import of VMs and disks. */
+/* Export and import of VMs and disks, and consoles: what the client streams from or to HTTP handlers. */
 #include <string.h>
 
 #include "cli/handlers.h"
@@ -176,4 +176,35 @@ cli_vdi_import(CliCall *call, GError **error)
     g_autoptr(Value) result =
         cli_transfer(call, CLI_TAG_HTTP_PUT, cli_get(call, "filename"), path->str, "Import of VDI", error);
     return result != NULL;
+}
+
+/* -- Consoles
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static DbRow *
+text_console_of(CliCall *call, const DbRow *vm, GError **error)
+{
+    g_autoptr(GPtrArray) consoles = db_referrers(call->db, CLASS_CONSOLE, CONSOLE_VM, vm->ref);
+    for (guint i = 0; i < consoles->len; i++)
+        if (strcmp(db_row_string(consoles->pdata[i], CONSOLE_PROTOCOL), "vt100") == 0)
+            return db_row_ref(consoles->pdata[i]);
+    cli_error_failed(error, "VM '%s' has no text console%s", cli_row_name(vm),
+                     strcmp(db_row_string(vm, VM_POWER_STATE), "Halted") == 0 ? ": it is not running" : "");
+    return NULL;
+}
+
+gboolean
+cli_console(CliCall *call, GError **error)
+{
+    g_autoptr(GPtrArray) vms = cli_select(call, error);
+    if (vms == NULL)
+        return FALSE;
+    g_autoptr(DbRow) console = text_console_of(call, vms->pdata[0], error);
+    if (console == NULL)
+        return FALSE;
+
+    g_autoptr(GString) path = g_string_new("/console");
+    add_query(path, "uuid", cli_row_uuid(console));
+    return cli_transfer_connect(call, path->str, error);
 }

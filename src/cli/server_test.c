@@ -412,6 +412,25 @@ test_failed_task(void)
 }
 
 static void
+test_console(void)
+{
+    g_autoptr(TestCli) cli = make_world();
+    g_auto(TestRun) without = test_cli_run(cli, "console uuid=" DATA, "typed");
+    g_assert_cmpint(without.status, ==, 1);
+    g_assert_nonnull(strstr(without.errors, "has no text console"));
+
+    g_free(test_cli_insert(cli, CLASS_CONSOLE, TASK, CONSOLE_VM, value_string("OpaqueRef:" DATA),
+                           CONSOLE_PROTOCOL, value_string("vt100"), -1));
+    g_auto(TestRun) run = test_cli_run(cli, "console uuid=" DATA, "typed");
+    g_assert_cmpstr(run.errors, ==, "");
+    g_assert_cmpint(run.status, ==, 0);
+    g_assert_true(g_str_has_prefix(run.output, "connect /console?uuid=" TASK "&session_id=OpaqueRef:"));
+
+    g_auto(TestRun) failed = test_cli_run(cli, "console uuid=" DATA, NULL);
+    g_assert_cmpstr(failed.errors, ==, "Error: The client could not connect\n");
+}
+
+static void
 test_progress(void)
 {
     g_autoptr(TestCli) cli = make_world();
@@ -495,6 +514,7 @@ main(int argc, char **argv)
     g_test_add_func("/cli/server/failed-transfer-is-said", test_failed_transfer);
     g_test_add_func("/cli/server/import-prints-what-it-made", test_import);
     g_test_add_func("/cli/server/failed-task-of-a-transfer-is-said", test_failed_task);
+    g_test_add_func("/cli/server/a-console-is-joined-to-the-terminal", test_console);
     g_test_add_func("/cli/server/progress-is-shown-up-to-the-end", test_progress);
     g_test_add_func("/cli/server/wait-for-what-is-already-so-ends", test_wait_for_what_is);
     g_test_add_func("/cli/server/help-lists-commands", test_help_lists);

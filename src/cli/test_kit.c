@@ -227,6 +227,10 @@ take_message(const CliTransport *transport, const char *answer, GString *output,
         say(transport, CLI_TAG_WAIT, 0);
         say(transport, answer == NULL ? CLI_TAG_FAILED : CLI_TAG_OK, 0);
         break;
+    case CLI_TAG_HTTP_CONNECT:
+        g_string_append_printf(output, "connect %s\n", frame.url);
+        say(transport, answer == NULL ? CLI_TAG_FAILED : CLI_TAG_OK, 0);
+        break;
     default:
         g_assert_not_reached();
     }

@@ -61,3 +61,14 @@ cli_transfer(CliCall *call, CliTag tag, const char *file, const char *path, cons
     cli_do(call, "task.destroy", NULL, value_string(ref), NULL);
     return result;
 }
+
+gboolean
+cli_transfer_connect(CliCall *call, const char *path, GError **error)
+{
+    g_autofree char *url =
+        g_strdup_printf("%s%csession_id=%s", path, strchr(path, '?') == NULL ? '?' : '&', call->session->ref);
+    gboolean is_done = FALSE;
+    cli_send(call, &(CliFrame){.tag = CLI_TAG_HTTP_CONNECT, .url = url});
+    return await_client(call, &is_done, error) &&
+           (is_done || cli_error_failed(error, "The client could not connect"));
+}

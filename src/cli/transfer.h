@@ -17,3 +17,12 @@
  */
 Value *cli_transfer(CliCall *call, CliTag tag, const char *file, const char *path, const char *label,
                     GError **error);
+
+/**
+ * cli_transfer_connect:
+ * @path: with its query; the session is added
+ *
+ * Joins the user's terminal to a stream of the server, until one of them ends it. Errors: CLI_ERROR_FAILED
+ * when the client could not, and has said why.
+ */
+gboolean cli_transfer_connect(CliCall *call, const char *path, GError **error);
