@@ -49,6 +49,25 @@ def body(method, *params):
     return re.sub(r">\s+<", "><", text.replace("\n", ""))
 
 
+def processor_seconds(pid):
+    """What all threads of a process have used of the processors, children left out."""
+    used = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            used += int((task / "schedstat").read_text(encoding="ascii").split()[0])
+    return used / 1e9
+
+
+def wrk_rate_of_free_core(pid, port, connections, bodies):
+    """Answers per second of processor time that server and client use together: what they would reach on a core of their own."""
+    children = os.times()
+    server = processor_seconds(pid)
+    count = wrk_rate(port, connections, bodies, core=CORE) * SECONDS
+    after = os.times()
+    client = after.children_user + after.children_system - children.children_user - children.children_system
+    return count / (processor_seconds(pid) - server + client)
+
+
 def wrk_rate(port, connections, bodies, seconds=SECONDS, core=CORE):
     """Answers per second to @bodies posted over kept connections."""
     with tempfile.NamedTemporaryFile("w", suffix=".bodies", encoding="utf-8") as file:
@@ -78,7 +97,7 @@ def constant_server(build, size, threads=1):
     program = Path(build) / "tools/constant_server"
     if not program.exists():
         raise BenchError(f"{program} is not there")
-    process = subprocess.Popen([program, str(size), str(threads)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([program, "0", str(size), str(threads)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     try:
         port = int(process.stdout.readline())
         pin(process.pid)
