@@ -28,7 +28,10 @@ struct Db {
     struct DbWriter *writer; /* NULL for a read-only store */
 };
 
+/** db_lock_shared, db_unlock_shared: around a reader's look at the tables; never around anything that waits.
+ */
 void db_lock_shared(Db *db);
+/** db_unlock_shared: see db_lock_shared(). */
 void db_unlock_shared(Db *db);
 
 /** db_not_found: sets HANDLE_INVALID [class, ref]. Returns FALSE. */

@@ -22,10 +22,13 @@ struct DbSlot {
 
 DbSlotSet *db_slot_set_new(void);
 void db_slot_set_free(DbSlotSet *set);
+/** db_slot_set_size: its members. */
 gsize db_slot_set_size(const DbSlotSet *set);
 /** db_slot_set_add / _remove: logarithmic at most; FALSE if it was so already. */
 gboolean db_slot_set_add(DbSlotSet *set, DbSlot *slot);
+/** db_slot_set_remove: see db_slot_set_add(). */
 gboolean db_slot_set_remove(DbSlotSet *set, DbSlot *slot);
+/** db_slot_set_has: whether @slot is in it. */
 gboolean db_slot_set_has(const DbSlotSet *set, const DbSlot *slot);
 
 /* Walks a set, which may not change meanwhile: start with {.set = set}. */

@@ -89,12 +89,15 @@ Value *sqlite_column_read(SqliteColumn *column, sqlite3_stmt *statement, int ind
 
 /* -- store_sqlite_read.c -- */
 
+/** sqlite_read_all: the vtable's read_all. */
 gboolean sqlite_read_all(DbStore *store, StoreRowVisit row, StoreDeletionVisit deletion, gpointer data,
                          StoreState *ret_state, GError **error);
 
 /* -- store_sqlite_log.c -- */
 
+/** sqlite_log_create: makes the change log's table if it is not there. */
 gboolean sqlite_log_create(const SqliteStore *store, GError **error);
+/** sqlite_log_add: one line of the log, in the batch's transaction. */
 gboolean sqlite_log_add(SqliteStore *store, const StoreChange *change, GError **error);
 /** sqlite_log_trim: cuts it, once in a while. */
 gboolean sqlite_log_trim(SqliteStore *store, GError **error);

@@ -31,7 +31,9 @@ typedef struct DbTable {
 DbTable *db_table_new(const DbClassInfo *info);
 void db_table_free(DbTable *table);
 
+/** db_table_find: the object's slot, NULL for none. Borrowed. */
 DbSlot *db_table_find(const DbTable *table, const char *ref);
+/** db_table_find_uuid: the same by uuid. */
 DbSlot *db_table_find_uuid(const DbTable *table, const char *uuid);
 /** db_table_find_name: NULL for none. */
 const DbSlotSet *db_table_find_name(const DbTable *table, const char *name_label);

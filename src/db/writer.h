@@ -20,4 +20,5 @@ void db_writer_free(DbWriter *writer);
  * waited for. */
 void db_writer_queue(DbWriter *writer, DbTxn *txn);
 
+/** db_writer_is_current: whether the caller is the writer thread. */
 gboolean db_writer_is_current(const DbWriter *writer);

@@ -92,6 +92,7 @@ EventWait *event_wait_new(EventHub *hub, EventWaitKind kind, const char *session
 void event_wait_begin(EventWait *wait, gint64 deadline);
 /** event_wait_arm / _disarm: enters it into, or takes it out of, the lists by which commits find it. */
 void event_wait_arm(EventWait *wait);
+/** event_wait_disarm: see event_wait_arm(). */
 void event_wait_disarm(EventWait *wait);
 /** event_wait_wake: lets the loop look at it after its pace's delay. */
 void event_wait_wake(EventWait *wait, EventPace pace);

@@ -18,7 +18,9 @@ typedef struct EventObject {
 
 EventObject *event_object_new(int class_id, const char *ref);
 void event_object_free(EventObject *object);
+/** event_object_hash: for hash tables keyed by EventObject. */
 guint event_object_hash(gconstpointer object);
+/** event_object_equal: same class and ref. */
 gboolean event_object_equal(gconstpointer a, gconstpointer b);
 
 EventSubscription *event_subscription_new(void);
@@ -29,7 +31,9 @@ void event_subscription_free(EventSubscription *subscription);
 void event_subscription_add(EventSubscription *subscription, const Value *classes);
 void event_subscription_remove(EventSubscription *subscription, const Value *classes);
 
+/** event_subscription_is_empty: nothing can match it. */
 gboolean event_subscription_is_empty(const EventSubscription *subscription);
+/** event_subscription_matches: whether it covers the object @ref of class @class_id. */
 gboolean event_subscription_matches(const EventSubscription *subscription, int class_id, const char *ref);
 
 /** event_subscription_interests: (element-type DbInterest): refs are borrowed from @subscription. */
