@@ -5,9 +5,10 @@
 #include "base/error.h"
 #include "base/log.h"
 
-#define DEFAULT_STATE   "/var/lib/xylem"
-#define DEFAULT_PLUGINS "/usr/libexec/xylem/sm"
-#define DEFAULT_ISO     "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64"
+#define DEFAULT_STATE      "/var/lib/xylem"
+#define DEFAULT_PLUGINS    "/usr/libexec/xylem/sm"
+#define DEFAULT_ISO        "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64"
+#define LOGIN_DELAY_MAX_MS (60 * 60 * 1000)
 
 static void
 set_default(char **text, const char *fallback)
@@ -53,6 +54,9 @@ check(const XylemdOptions *options, GError **error)
                               "--log-level is debug, info, warning or error, not '%s'", options->log_level);
     if (options->n_workers < 1 || options->n_workers > 1024)
         return base_error_set(error, BASE_ERROR_INVALID, "--workers is a number from 1 to 1024");
+    if (options->login_delay_ms < 0 || options->login_delay_ms > LOGIN_DELAY_MAX_MS)
+        return base_error_set(error, BASE_ERROR_INVALID,
+                              "--login-delay is a number of milliseconds from 0 to %d", LOGIN_DELAY_MAX_MS);
     if (options->shutdown_timeout_s < 1 || options->shutdown_timeout_s > 86400)
         return base_error_set(error, BASE_ERROR_INVALID,
                               "--shutdown-timeout is a number of seconds from 1 to 86400");
@@ -62,7 +66,8 @@ check(const XylemdOptions *options, GError **error)
 gboolean
 options_parse(XylemdOptions *options, int *argc, char ***argv, GError **error)
 {
-    *options = (XylemdOptions){.port = 443, .plain_port = -1, .n_workers = 32, .shutdown_timeout_s = 60};
+    *options = (XylemdOptions){
+        .port = 443, .plain_port = -1, .n_workers = 32, .login_delay_ms = 2500, .shutdown_timeout_s = 60};
     /* clang-format off */
     const GOptionEntry entries[] = {
         {"state",            0, 0, G_OPTION_ARG_FILENAME,       &options->state_directory,     "where database, password and certificate rest", "DIR"},
@@ -77,6 +82,7 @@ options_parse(XylemdOptions *options, int *argc, char ***argv, GError **error)
         {"iso-dir",          0, 0, G_OPTION_ARG_FILENAME,       &options->iso_directory,       "installer kernels for templates", "DIR"},
         {"auth",             0, 0, G_OPTION_ARG_STRING,         &options->auth,                "who checks passwords: pam, password (a generated one), auto", "WAY"},
         {"workers",          0, 0, G_OPTION_ARG_INT,            &options->n_workers,           "threads for calls that wait", "N"},
+        {"login-delay",      0, 0, G_OPTION_ARG_INT,            &options->login_delay_ms,      "how long a refused login takes at least", "MILLISECONDS"},
         {"shutdown-timeout", 0, 0, G_OPTION_ARG_INT,            &options->shutdown_timeout_s,  "how long a guest may take to shut down cleanly", "SECONDS"},
         {"log-level",        0, 0, G_OPTION_ARG_STRING,         &options->log_level,           "debug, info, warning or error", "LEVEL"},
         {"check-db",         0, 0, G_OPTION_ARG_NONE,           &options->check_db,            "check the database, report every violation, change nothing", NULL},

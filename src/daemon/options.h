@@ -18,6 +18,7 @@ typedef struct XylemdOptions {
     char *auth;                /* "pam", "password" or "auto" */
     char *log_level;
     int n_workers;
+    int login_delay_ms; /* how long a refused login takes at least */
     int shutdown_timeout_s;
     gboolean check_db;
     gboolean show_version;
@@ -26,4 +27,5 @@ typedef struct XylemdOptions {
 /** options_parse: fills @options from the command line, with defaults. Errors: G_OPTION_ERROR,
  * BASE_ERROR_INVALID. */
 gboolean options_parse(XylemdOptions *options, int *argc, char ***argv, GError **error);
+/** options_clear: frees what options_parse() filled in, also after it failed. */
 void options_clear(XylemdOptions *options);

@@ -21,6 +21,7 @@
 #define PAM_SERVICE            "xylem"
 #define PAM_SERVICE_FILE       "/etc/pam.d/" PAM_SERVICE
 #define HTTP_THREADS           2
+#define EXPIRY_PERIOD_S        (5 * 60) /* how often idle sessions are looked for */
 #define STORAGE_BODY_MAX_BYTES (64 * 1024)
 
 struct Server {
@@ -32,6 +33,7 @@ struct Server {
     HttpServer *storage_http;
     HttpServer *http;
     char *password_path;
+    guint expiry_timer;
 };
 
 static char *
@@ -73,6 +75,13 @@ uses_pam(const XylemdOptions *options)
 }
 
 static gboolean
+expire_sessions(gpointer sessions)
+{
+    sessions_expire(sessions, g_get_monotonic_time());
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean
 start_sessions(Server *server, GError **error)
 {
     ApiServices *services = &server->services;
@@ -84,6 +93,8 @@ start_sessions(Server *server, GError **error)
             return FALSE;
         services->sessions = sessions_new(services->db, password_file_check, server->password_path);
     }
+    sessions_set_refusal_delay(services->sessions, (guint)server->options->login_delay_ms);
+    server->expiry_timer = g_timeout_add_seconds(EXPIRY_PERIOD_S, expire_sessions, services->sessions);
     sessions_on_logout(services->sessions, (void (*)(gpointer, const char *))event_cancel_session,
                        services->events);
     services->plugin_session = sessions_login_internal(services->sessions, "__sm__backend", TRUE, error);
@@ -164,6 +175,7 @@ listen_api(Server *server, GError **error)
 {
     const HttpRoute routes[] = {
         {"POST", "/", RPC_BODY_MAX_BYTES, rpc_http_handler, server->services.rpc},
+        {"OPTIONS", "/", 0, rpc_options_handler, NULL},
         {"POST", "/jsonrpc", RPC_BODY_MAX_BYTES, rpc_json_handler, server->services.rpc},
         {"POST", "/cli", 0, cli_http_handler, server->cli},
         {"GET", "/console", 0, api_console_handler, &server->services},
@@ -197,6 +209,10 @@ server_stop(Server *server)
     if (server == NULL)
         return;
     ApiServices *services = &server->services;
+    if (server->expiry_timer != 0)
+        g_source_remove(server->expiry_timer);
+    if (services->sessions != NULL)
+        sessions_stop(services->sessions);
     if (server->cli != NULL)
         cli_server_stop(server->cli);
     http_server_free(server->http);

@@ -225,7 +225,8 @@ main(int argc, char **argv)
 {
     g_auto(Options) options = {0};
     g_autoptr(GError) error = NULL;
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* peers that hang up, and files that may not grow further, are told by errno */
+    signal(SIGXFSZ, SIG_IGN);
     if (!read_options(&argc, &argv, &options, &error)) {
         fprintf(stderr, "xenopsd: %s\n", error->message);
         return 2;

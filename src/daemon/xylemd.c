@@ -42,6 +42,7 @@ main(int argc, char **argv)
     XylemdOptions options;
     g_autoptr(GError) error = NULL;
     signal(SIGPIPE, SIG_IGN); /* peers that hang up are told by errno */
+    signal(SIGXFSZ, SIG_IGN); /* so are files that may not grow further */
     int status = 0;
     if (!options_parse(&options, &argc, &argv, &error)) {
         fprintf(stderr, "xylemd: %s\n", error->message);

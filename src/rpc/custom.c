@@ -18,6 +18,8 @@ answer_async(RpcJob *job, const Task *task)
     job->json_id = NULL;
     job->request = NULL;
     job->waiter = NULL;
+    job->origin.peer = NULL; /* the texts go with the request */
+    job->origin.subtask_of = NULL;
     job_answer(early, value_string(task_ref(task)));
 }
 

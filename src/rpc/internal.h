@@ -12,7 +12,8 @@ struct Rpc {
     const RpcHandler *handlers;
     struct ApiServices *services;
     GThreadPool *workers;
-    char *host_ref; /* (nullable) */
+    GThreadPool *logins; /* who waits for a password check, or for the answer to a wrong one, waits here */
+    char *host_ref;      /* (nullable) */
 };
 
 typedef struct RpcJob RpcJob;

@@ -4,8 +4,12 @@
 
 #include "base/error.h"
 #include "model/errors.h"
+#include "model/messages.h"
 #include "value/json.h"
 #include "value/xmlrpc.h"
+
+/* Refused logins take seconds on purpose: many of them hold up each other, and nobody else. */
+#define LOGIN_THREADS 8
 
 static void
 run_on_worker(gpointer data, gpointer user_data)
@@ -29,6 +33,7 @@ rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHan
                  .handlers = handlers,
                  .services = services};
     rpc->workers = g_thread_pool_new(run_on_worker, NULL, (int)n_workers, FALSE, NULL);
+    rpc->logins = g_thread_pool_new(run_on_worker, NULL, LOGIN_THREADS, FALSE, NULL);
     return rpc;
 }
 
@@ -45,6 +50,7 @@ rpc_free(Rpc *rpc)
     if (rpc == NULL)
         return;
     tasks_cancel_all(rpc->tasks);
+    g_thread_pool_free(rpc->logins, FALSE, TRUE);
     g_thread_pool_free(rpc->workers, FALSE, TRUE);
     g_free(rpc->host_ref);
     g_free(rpc);
@@ -67,6 +73,12 @@ read_call(RpcJob *job, XmlrpcCall *ret_call, GError **error)
     return api_error_invalid_value(error, "Invalid UTF-8 string in parameter", printable);
 }
 
+static gboolean
+checks_password(const RpcJob *job)
+{
+    return model_message_id(job->message) == MSG_SESSION_LOGIN_WITH_PASSWORD && !job->origin.is_trusted;
+}
+
 /* To whoever answers it; takes over @job. */
 static void
 dispatch(RpcJob *job)
@@ -76,7 +88,7 @@ dispatch(RpcJob *job)
     else if (regular_can_answer(job) && !regular_is_long(job))
         regular_answer(job);
     else
-        g_thread_pool_push(job->rpc->workers, job, NULL);
+        g_thread_pool_push(checks_password(job) ? job->rpc->logins : job->rpc->workers, job, NULL);
 }
 
 static RpcJob *

@@ -17,7 +17,7 @@ struct ApiServices; /* what handlers work with: api/services.h; opaque here */
 /* Where a call comes from. */
 typedef struct RpcOrigin {
     gboolean is_trusted;    /* a Unix socket's root: login checks no password */
-    const char *peer;       /* "127.0.0.1", "unix", "cli" */
+    const char *peer;       /* "127.0.0.1", "unix", "cli"; NULL once an async call has been answered */
     const char *subtask_of; /* (nullable): task ref from the subtask-of header */
 } RpcOrigin;
 
@@ -47,14 +47,16 @@ Rpc *rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const R
              struct ApiServices *services, guint n_workers);
 /** rpc_set_host: what tasks name as resident_on. Before the first call. */
 void rpc_set_host(Rpc *rpc, const char *host_ref);
-void rpc_free(
-    Rpc *rpc); /* lets running handlers end (their cancellables are triggered), then frees. NULL is fine */
+/** rpc_free: cancels what runs and what is still queued, lets it end, then frees. NULL is fine. */
+void rpc_free(Rpc *rpc);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Rpc, rpc_free)
 
 /** rpc_http_handler: route this at POST / (body bound RPC_BODY_MAX_BYTES) with the Rpc as data. */
 void rpc_http_handler(HttpRequest *request, gpointer rpc);
 /** rpc_json_handler: the same for POST /jsonrpc. */
 void rpc_json_handler(HttpRequest *request, gpointer rpc);
+/** rpc_options_handler: route this at OPTIONS /: tells browsers that other origins may call. */
+void rpc_options_handler(HttpRequest *request, gpointer data);
 #define RPC_BODY_MAX_BYTES (300 * 1024)
 
 /**

@@ -27,8 +27,9 @@ struct Task {
 struct Tasks {
     Db *db;
     GMutex lock;
-    GHashTable *by_ref; /* ref -> Task: the running ones */
-    GQueue ended;       /* stored tasks that have ended and are still there, oldest first; see collect.c */
+    GHashTable *by_ref;   /* ref -> Task: the running ones */
+    gboolean is_stopping; /* new ones are cancelled from the start */
+    GQueue ended;         /* stored tasks that have ended and are still there, oldest first; see collect.c */
     GHashTable *ended_by_ref; /* ref -> its link in @ended */
 };
 

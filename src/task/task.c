@@ -130,7 +130,10 @@ task_begin(Tasks *tasks, const TaskSpec *spec, GError **error)
     g_atomic_ref_count_inc(&task->references);
     g_mutex_lock(&tasks->lock);
     g_hash_table_insert(tasks->by_ref, task->ref, task);
+    gboolean is_stopping = tasks->is_stopping;
     g_mutex_unlock(&tasks->lock);
+    if (is_stopping)
+        g_cancellable_cancel(task->cancellable);
     return task;
 }
 
@@ -351,6 +354,7 @@ tasks_cancel_all(Tasks *tasks)
     g_mutex_lock(&tasks->lock);
     GHashTableIter iter;
     gpointer task;
+    tasks->is_stopping = TRUE;
     g_hash_table_iter_init(&iter, tasks->by_ref);
     while (g_hash_table_iter_next(&iter, NULL, &task))
         g_ptr_array_add(running, g_object_ref(((Task *)task)->cancellable));

@@ -10,8 +10,9 @@
 typedef struct Tasks Tasks;
 typedef struct Task Task;
 
+/** tasks_new: also has @db answer allowed_operations by the model's rules. */
 Tasks *tasks_new(Db *db);
-void tasks_free(Tasks *tasks);
+void tasks_free(Tasks *tasks); /* none is running any more. NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tasks, tasks_free)
 
 /** tasks_recover: at start: fails what a crash left pending. Marks are not stored, so they are gone already.
@@ -32,7 +33,9 @@ typedef struct TaskSpec {
 
 /** task_begin: a pending task. */
 Task *task_begin(Tasks *tasks, const TaskSpec *spec, GError **error);
+/** task_ref: borrowed. */
 const char *task_ref(const Task *task);
+/** task_cancellable: borrowed; triggered by tasks_cancel() and tasks_cancel_all(). */
 GCancellable *task_cancellable(Task *task);
 /** task_set_progress: 0.0 to 1.0; cheap enough to call often (not every call is published). */
 void task_set_progress(Task *task, double progress);
@@ -52,7 +55,8 @@ gboolean tasks_destroy(Tasks *tasks, const DbActor *actor, const char *ref, GErr
 /** tasks_cancel: TASK_CANCELLED outcome is up to who runs it. HANDLE_INVALID if unknown; an ended one is left
  * alone. */
 gboolean tasks_cancel(Tasks *tasks, const char *ref, GError **error);
-/** tasks_cancel_all: asks every running one to stop: the server is going down. */
+/** tasks_cancel_all: asks every running one to stop, and those that begin from now on: the server is going
+ * down. */
 void tasks_cancel_all(Tasks *tasks);
 
 /**

@@ -34,7 +34,7 @@ class ApiTest(ServerTest):
     @classmethod
     def options(cls):
         """More of the server's command line; cls.scratch is there."""
-        return list(cls.OPTIONS)
+        return ["--login-delay", "0", *cls.OPTIONS]
 
     @classmethod
     def prepare(cls):

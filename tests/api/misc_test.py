@@ -3,6 +3,7 @@
 """Host, network, message and the setters that storage plugins use."""
 
 import calendar
+import signal
 import ssl
 import sys
 import time
@@ -15,6 +16,17 @@ from storage import StorageTest  # noqa: E402
 from wire import MESSAGES, NULL, Date  # noqa: E402
 
 NOBODY = "OpaqueRef:00000000-0000-0000-0000-000000000000"
+
+
+class SignalTest(case.ApiTest):
+    DAEMONS = ("xenopsd", "xylemd")
+
+    def test_full_files_and_lost_peers_are_told_by_errors(self):
+        for name in self.DAEMONS:
+            status = Path(f"/proc/{self.stack.processes[name].pid}/status").read_text(encoding="ascii")
+            ignored = int(next(line for line in status.splitlines() if line.startswith("SigIgn:")).split()[1], 16)
+            for number in (signal.SIGPIPE, signal.SIGXFSZ):
+                self.assertTrue(ignored & 1 << (number - 1), (name, number))
 
 
 class HostTest(case.ApiTest):

@@ -74,6 +74,24 @@ class LoginTest(case.ApiTest):
             self.assertNotIn(text, log)
 
 
+class RefusalTest(case.ApiTest):
+    """Refused logins wait for longer than any test, so whatever is answered did not wait for them."""
+
+    OPTIONS = ("--login-delay", str(3600 * 1000), "--workers", "4")
+    N_REFUSED = 40
+
+    def test_refused_logins_hold_up_nobody_else(self):
+        for _ in range(self.N_REFUSED):
+            waiting = self.connect()
+            waiting.send_request("POST", "/", call_xml("session.login_with_password", "root", "wrong").encode())
+        host = self.api("host.get_all")[0]
+        for _ in range(10):
+            self.api("host.get_servertime", host)
+        self.new_wire()("session.logout")
+        self.assertEqual(self.stack.stop_one("xylemd"), 0)
+        self.stack.start_one("xylemd")
+
+
 class LogoutTest(case.ApiTest):
     def test_session_is_dead_after_logout(self):
         api = self.new_wire()

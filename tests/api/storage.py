@@ -24,7 +24,7 @@ class StorageTest(case.ApiTest):
 
     @classmethod
     def options(cls):
-        return ["--plugin-dir", str(cls.scratch / "plugins"), *cls.OPTIONS]
+        return [*super().options(), "--plugin-dir", str(cls.scratch / "plugins")]
 
     @classmethod
     def prepare(cls):

@@ -245,6 +245,16 @@ class HttpTest(case.ApiTest):
         connection.send(b"POST / HTTP/1.0\r\nHost: x\r\n\r\n")
         self.assertRegex(connection.read_response()[0], r"^HTTP/1\.[01] 411 ")
 
+    def test_options_lets_other_origins_call(self):
+        for path in ("/", "/json", "/jsonrpc"):
+            for asked, allowed in ((("Access-Control-Request-Headers: content-type, X-A",), "content-type, X-A, X-Requested-With"),
+                                   ((), "X-Requested-With")):
+                first, headers, body = self.connect().request("OPTIONS", path, None, asked)
+                self.assertEqual((first, body), ("HTTP/1.1 200 OK", b""))
+                wanted = {"access-control-allow-origin": "*", "access-control-allow-headers": allowed,
+                          "access-control-allow-methods": "PUT"}
+                self.assertEqual({name.lower(): value for name, value in headers if name.lower() in wanted}, wanted)
+
     def test_the_unix_socket_answers_the_same(self):
         connection = self.closed_at_end(case.wire.Connection(self.stack.socket))
         self.assertEqual(self.post(connection=connection)[2], REFUSAL)
@@ -268,6 +278,13 @@ class NamesTest(case.ApiTest):
     def test_event_from_has_an_underscore_name_too(self):
         batch = self.api.raw("event_from", self.api.session, ["pool"], "", 5.0)
         self.assertEqual(len(batch.content["events"].content), 1)
+
+    def test_is_alive_gives_its_parameter_back_without_a_session(self):
+        for method in ("system.isAlive:", "system.isAlive:a name"):
+            self.assertEqual(self.api.raw(method, "here <I> am").content, "here <I> am")
+            self.assertEqual(self.api.raw(method, ["a", "b"], "more").xml(), "<value><array><data><value>a</value><value>b</value></data></array></value>")
+            self.assert_fails("MESSAGE_PARAMETER_COUNT_MISMATCH", [method, 1, 0], self.api.raw, method)
+        self.assert_fails("MESSAGE_METHOD_UNKNOWN", ["system.isAlive"], self.api.raw, "system.isAlive", self.api.session)
 
     def test_names_of_classes_are_exact(self):
         self.assert_fails("MESSAGE_METHOD_UNKNOWN", ["Pool.get_all"], self.api.raw, "Pool.get_all", self.api.session)
