@@ -106,8 +106,7 @@ write_journal(DomainOperation *operation, GError **error)
                                   .has_committed = operation->has_committed};
     if (!operation->plan->is_journaled)
         return TRUE;
-    return domain_store_save_journal(machine->service->store, machine->id, &journal, operation->step == 0,
-                                     error);
+    return domain_store_save_journal(machine->service->store, machine->id, &journal, error);
 }
 
 static void
@@ -117,7 +116,7 @@ remove_journal(DomainOperation *operation)
     g_autoptr(GError) error = NULL;
     if (!operation->plan->is_journaled)
         return;
-    if (!domain_store_save_journal(machine->service->store, machine->id, NULL, FALSE, &error))
+    if (!domain_store_save_journal(machine->service->store, machine->id, NULL, &error))
         log_error("%s: %s", operation->plan->name, error->message);
 }
 

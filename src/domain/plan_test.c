@@ -448,7 +448,7 @@ crash_in(const DomainPlan *plan, const DomainStep *step, gboolean has_committed)
     g_assert_no_error(error);
     DomainStoreJournal journal = {
         .plan = (char *)plan->name, .step = (char *)step->name, .has_committed = has_committed};
-    domain_store_save_journal(store, "vm", &journal, FALSE, &error);
+    domain_store_save_journal(store, "vm", &journal, &error);
     g_assert_no_error(error);
     g_clear_pointer(&store, domain_store_free);
 
@@ -502,7 +502,7 @@ test_crash(gconstpointer data)
     g_autoptr(DomainStore) store = domain_store_open(kit->dir, &error);
     DomainStoreJournal journal = {
         .plan = (char *)row->plan, .step = (char *)row->step, .has_committed = row->has_committed};
-    g_assert_true(domain_store_save_journal(store, "vm", &journal, FALSE, &error));
+    g_assert_true(domain_store_save_journal(store, "vm", &journal, &error));
     g_clear_pointer(&store, domain_store_free);
     kit_begin(kit);
     g_assert_cmpint(kit_state(kit, "vm"), ==, row->to);

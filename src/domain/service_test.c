@@ -3,6 +3,7 @@
 #include "domain/service.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "domain/method.h"
@@ -186,6 +187,20 @@ test_broken_file(void)
     kit_begin(kit);
     g_assert_cmpint(kit_state(kit, "good"), ==, DOMAIN_POWER_STATE_HALTED);
     g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS)); /* for somebody to repair */
+}
+
+/* Each write waits for the disk, and every start of a VM registers it again. */
+static void
+test_unchanged_config(void)
+{
+    g_autoptr(Kit) kit = kit_new();
+    struct stat before, after;
+    kit_add_vm(kit, "vm", NULL);
+    g_autofree char *path = g_build_filename(kit->dir, "vms", "vm", "config.json", NULL);
+    g_assert_cmpint(stat(path, &before), ==, 0);
+    kit_add_vm(kit, "vm", NULL);
+    g_assert_cmpint(stat(path, &after), ==, 0);
+    g_assert_cmpuint(after.st_ino, ==, before.st_ino); /* a written file is a new one */
 }
 
 static void
@@ -391,6 +406,7 @@ main(int argc, char **argv)
     g_test_add_func("/domain/service/metadata-goes-out-and-in", test_metadata);
     g_test_add_func("/domain/service/devices-in-use-stay", test_devices_in_use);
     g_test_add_func("/domain/service/a-broken-file-hurts-only-its-vm", test_broken_file);
+    g_test_add_func("/domain/service/what-is-registered-unchanged-is-not-written", test_unchanged_config);
     g_test_add_func("/domain/service/a-folder-has-one-service", test_one_service_per_folder);
     g_test_add_func("/domain/service/a-folder-too-long-for-sockets-is-refused", test_long_folder);
     g_test_add_func("/domain/updates/tell-what-changed-and-no-more", test_updates);

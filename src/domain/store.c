@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -168,6 +169,16 @@ load(DomainStore *store, const char *id, const char *name, const DomainType *typ
     return TRUE;
 }
 
+/* What a power failure may leave of a file that was replaced but not forced to the disk. What it told of has
+ * ended with the host. */
+static gboolean
+is_empty(DomainStore *store, const char *id, const char *name)
+{
+    g_autofree char *path = vm_path(store, id, name);
+    struct stat status;
+    return stat(path, &status) == 0 && status.st_size == 0;
+}
+
 /* Allocates *@ret only if the file is there. */
 static gboolean
 load_if_any(DomainStore *store, const char *id, const char *name, const DomainType *type, gpointer *ret,
@@ -175,11 +186,13 @@ load_if_any(DomainStore *store, const char *id, const char *name, const DomainTy
 {
     g_autofree gpointer data = g_malloc0(type->size);
     g_autoptr(GError) reason = NULL;
+    *ret = NULL;
+    if (is_empty(store, id, name))
+        return TRUE;
     if (load(store, id, name, type, data, &reason)) {
         *ret = g_steal_pointer(&data);
         return TRUE;
     }
-    *ret = NULL;
     if (g_error_matches(reason, BASE_ERROR, BASE_ERROR_NOT_FOUND))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&reason));
@@ -292,12 +305,12 @@ domain_store_load_run(DomainStore *store, const char *id, DomainStoreRun **ret_r
 
 gboolean
 domain_store_save_journal(DomainStore *store, const char *id, const DomainStoreJournal *journal,
-                          gboolean is_durable, GError **error)
+                          GError **error)
 {
     g_autofree char *path = vm_path(store, id, "run/journal");
     if (journal == NULL)
         return base_file_remove(path, error);
-    return save(store, id, "run/journal", &domain_type_store_journal, journal, is_durable, error);
+    return save(store, id, "run/journal", &domain_type_store_journal, journal, FALSE, error);
 }
 
 gboolean

@@ -7,8 +7,8 @@
  *   DIR/vms/<id>/run/           state.json (Store.run), journal (Store.journal), the back end's sockets and
  * logs
  *
- * What is in run/ describes processes and must survive ours, not the machine's: it is replaced in one step,
- * and only the first line of a journal is forced to the disk. */
+ * What is in run/ describes processes and must survive ours, not the machine's: it is replaced in one step and
+ * not forced to the disk. A file that a power failure has left empty counts as absent. */
 #pragma once
 
 #include "domain/types.h"
@@ -55,9 +55,10 @@ gboolean domain_store_save_run(DomainStore *store, const char *id, const DomainS
 /** domain_store_load_run: *@ret_run is NULL when there is none. */
 gboolean domain_store_load_run(DomainStore *store, const char *id, DomainStoreRun **ret_run, GError **error);
 
-/** domain_store_save_journal: @is_durable forces it to the disk; NULL @journal removes it. */
+/** domain_store_save_journal: NULL @journal removes it. It outlives this process, not the host: after a power
+ * failure there is nothing left that a plan was at work on. */
 gboolean domain_store_save_journal(DomainStore *store, const char *id, const DomainStoreJournal *journal,
-                                   gboolean is_durable, GError **error);
+                                   GError **error);
 /** domain_store_load_journal: *@ret_journal is NULL when there is none. */
 gboolean domain_store_load_journal(DomainStore *store, const char *id, DomainStoreJournal **ret_journal,
                                    GError **error);

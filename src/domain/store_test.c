@@ -44,7 +44,7 @@ test_run_files(Fixture *fixture, gconstpointer data)
     DomainStoreRun written = {.domid = 7, .pid = 42, .rtc_timeoffset = (char *)"-60"};
     DomainStoreJournal line = {.plan = (char *)"start", .step = (char *)"create"};
     g_assert_true(domain_store_save_run(fixture->store, "vm", &written, &error));
-    g_assert_true(domain_store_save_journal(fixture->store, "vm", &line, TRUE, &error));
+    g_assert_true(domain_store_save_journal(fixture->store, "vm", &line, &error));
     g_assert_true(domain_store_load_run(fixture->store, "vm", &run, &error));
     g_assert_cmpint(run->pid, ==, 42);
     g_assert_cmpstr(run->rtc_timeoffset, ==, "-60");
@@ -54,8 +54,27 @@ test_run_files(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(journal->step, ==, "create"); /* outlives what its plan clears */
     domain_store_journal_clear(journal);
     g_clear_pointer(&journal, g_free);
-    g_assert_true(domain_store_save_journal(fixture->store, "vm", NULL, FALSE, &error));
+    g_assert_true(domain_store_save_journal(fixture->store, "vm", NULL, &error));
     g_assert_true(domain_store_load_journal(fixture->store, "vm", &journal, &error));
+    g_assert_null(journal);
+    g_assert_no_error(error);
+}
+
+static void
+test_empty_run_files(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree DomainStoreRun *run = NULL;
+    g_autofree DomainStoreJournal *journal = NULL;
+    g_autofree char *dir = domain_store_run_dir(fixture->store, "vm");
+    g_autofree char *state_path = g_build_filename(dir, "state.json", NULL);
+    g_autofree char *journal_path = g_build_filename(dir, "journal", NULL);
+    g_assert_true(domain_store_make_run_dir(fixture->store, "vm", &error));
+    g_assert_true(g_file_set_contents(state_path, "", 0, NULL));
+    g_assert_true(g_file_set_contents(journal_path, "", 0, NULL));
+    g_assert_true(domain_store_load_run(fixture->store, "vm", &run, &error));
+    g_assert_true(domain_store_load_journal(fixture->store, "vm", &journal, &error));
+    g_assert_null(run);
     g_assert_null(journal);
     g_assert_no_error(error);
 }
@@ -126,6 +145,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("run-files-are-read-again", test_run_files);
+    ADD("empty-run-files-count-as-absent", test_empty_run_files);
     ADD("the-serial-log-outlives-the-domain", test_serial_log);
     ADD("domids-only-grow", test_domids);
     ADD("a-removed-vm-is-gone-and-half-made-ones-are-not-listed", test_removal);
