@@ -14,8 +14,8 @@ from pathlib import Path
 import xenapi_client
 
 HERE = Path(__file__).resolve().parent
-SECONDS = 2
-ROUNDS = 3
+SECONDS = 1
+ROUNDS = 5
 CORE = 0
 
 
@@ -58,8 +58,8 @@ def processor_seconds(pid):
     return used / 1e9
 
 
-def wrk_rate_of_free_core(pid, port, connections, bodies):
-    """Answers per second of processor time that server and client use together: what they would reach on a core of their own."""
+def processor_rate(pid, port, connections, bodies):
+    """Answers per second of processor time that server and client use together: their rate on a core that does nothing else."""
     children = os.times()
     server = processor_seconds(pid)
     count = wrk_rate(port, connections, bodies, core=CORE) * SECONDS
@@ -93,7 +93,7 @@ def interleaved(first, second, rounds=ROUNDS):
 
 @contextlib.contextmanager
 def constant_server(build, size, threads=1):
-    """The port of a server over the same HTTP library that answers @size bytes to everything."""
+    """A server over the same HTTP library that answers @size bytes to everything: its process id and port."""
     program = Path(build) / "tools/constant_server"
     if not program.exists():
         raise BenchError(f"{program} is not there")
@@ -101,7 +101,7 @@ def constant_server(build, size, threads=1):
     try:
         port = int(process.stdout.readline())
         pin(process.pid)
-        yield port
+        yield process.pid, port
     finally:
         process.kill()
         process.wait()
