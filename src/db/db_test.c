@@ -193,6 +193,28 @@ test_record_has_all_fields(void)
     g_assert_cmpint(value_kind(value_map_get(record, "VBDs")), ==, VALUE_ARRAY);
 }
 
+static Value *
+power_state_as_operations(const DbRow *row)
+{
+    const char *const operations[] = {db_row_string(row, VM_POWER_STATE), NULL};
+
+    return value_array_of_strings(operations);
+}
+
+static void
+test_allowed_operations_are_computed(void)
+{
+    g_autoptr(Db) db = test_db_memory();
+    g_autofree char *vm = test_insert(db, CLASS_VM, "a");
+
+    db_set_allowed_operations(db, power_state_as_operations);
+    test_set(db, CLASS_VM, vm, VM_POWER_STATE, value_string("Running"));
+    g_autoptr(DbRow) row = db_get(db, CLASS_VM, vm);
+    g_autoptr(Value) record = db_row_record(db, row);
+    test_assert_refs(db_row_get(db, row, VM_ALLOWED_OPERATIONS), "Running", NULL);
+    test_assert_refs(value_ref(value_map_get(record, "allowed_operations")), "Running", NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -206,5 +228,6 @@ main(int argc, char **argv)
     g_test_add_func("/db/sets-and-maps-of-refs-have-referrers", test_sets_and_maps_of_refs_have_referrers);
     g_test_add_func("/db/records-are-encoded-once-per-version", test_records_are_encoded_once_per_version);
     g_test_add_func("/db/record-has-all-fields", test_record_has_all_fields);
+    g_test_add_func("/db/allowed-operations-are-computed", test_allowed_operations_are_computed);
     return g_test_run();
 }

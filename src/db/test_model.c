@@ -103,19 +103,20 @@ static ModelField secret_fields[] = {
 
 #define CLASS(name_, event_name_, fields_, n_, name_field_, ...)                                                          \
     {.name = name_, .event_name = event_name_, .fields = fields_, .n_fields = n_, .uuid_field = 0,                        \
-     .name_label_field = name_field_, .allowed_operations_field = -1, .current_operations_field = -1, __VA_ARGS__}
+     .name_label_field = name_field_, .current_operations_field = -1, __VA_ARGS__}
 
 ModelClass model_classes[] = {
-    [CLASS_VM]      = CLASS("VM", "vm", vm_fields, VM_N, VM_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE),
-    [CLASS_VBD]     = CLASS("VBD", "vbd", vbd_fields, VBD_N, -1, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE),
-    [CLASS_VDI]     = CLASS("VDI", "vdi", vdi_fields, VDI_N, VDI_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE),
-    [CLASS_SR]      = CLASS("SR", "sr", sr_fields, SR_N, SR_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE),
-    [CLASS_HOST]    = CLASS("host", "host", host_fields, HOST_N, HOST_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE),
-    [CLASS_TASK]    = CLASS("task", "task", task_fields, TASK_N, TASK_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE),
-    [CLASS_SESSION] = CLASS("session", "session", session_fields, SESSION_N, -1, .has_rows = TRUE),
-    [CLASS_EVENT]   = {.name = "event", .event_name = "event", .uuid_field = -1, .name_label_field = -1},
-    [CLASS_MESSAGE] = CLASS("message", "message", message_fields, MESSAGE_N, -1, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE),
-    [CLASS_SECRET]  = CLASS("secret", "secret", secret_fields, SECRET_N, -1, .is_persistent = TRUE, .has_rows = TRUE),
+    [CLASS_VM]      = CLASS("VM", "vm", vm_fields, VM_N, VM_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE,
+                            .allowed_operations_field = VM_ALLOWED_OPERATIONS),
+    [CLASS_VBD]     = CLASS("VBD", "vbd", vbd_fields, VBD_N, -1, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE, .allowed_operations_field = -1),
+    [CLASS_VDI]     = CLASS("VDI", "vdi", vdi_fields, VDI_N, VDI_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE, .allowed_operations_field = -1),
+    [CLASS_SR]      = CLASS("SR", "sr", sr_fields, SR_N, SR_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE, .allowed_operations_field = -1),
+    [CLASS_HOST]    = CLASS("host", "host", host_fields, HOST_N, HOST_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE, .allowed_operations_field = -1),
+    [CLASS_TASK]    = CLASS("task", "task", task_fields, TASK_N, TASK_NAME_LABEL, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE, .allowed_operations_field = -1),
+    [CLASS_SESSION] = CLASS("session", "session", session_fields, SESSION_N, -1, .has_rows = TRUE, .allowed_operations_field = -1),
+    [CLASS_EVENT]   = {.name = "event", .event_name = "event", .uuid_field = -1, .name_label_field = -1, .allowed_operations_field = -1, .current_operations_field = -1},
+    [CLASS_MESSAGE] = CLASS("message", "message", message_fields, MESSAGE_N, -1, .is_persistent = TRUE, .has_rows = TRUE, .has_events = TRUE, .allowed_operations_field = -1),
+    [CLASS_SECRET]  = CLASS("secret", "secret", secret_fields, SECRET_N, -1, .is_persistent = TRUE, .has_rows = TRUE, .allowed_operations_field = -1),
 };
 /* clang-format on */
 const gsize model_n_classes = CLASS_N;
