@@ -31,6 +31,29 @@ class RepositoryTest(StorageTest):
         self.assertTrue(folder.is_dir())
         self.forget(sr)
 
+    def test_sizes_follow_disks_without_a_scan(self):
+        sr, _ = self.create_sr()
+        empty = self.sizes(sr)
+        vdi = self.create_vdi(sr)
+        self.assertEqual(self.sizes(sr)[0], 8 * MIB)
+        self.api("VDI.resize", vdi, 16 * MIB)
+        other = self.create_vdi(sr)
+        told = self.sizes(sr)
+        self.assertEqual(told[0], 24 * MIB)
+        self.api("SR.scan", sr)
+        self.assertEqual(self.sizes(sr), told)
+        self.api("VDI.forget", other)
+        self.assertEqual(self.sizes(sr), told)
+        self.api("SR.scan", sr)
+        for disk in self.api("SR.get_VDIs", sr):
+            self.api("VDI.destroy", disk)
+        self.assertEqual(self.sizes(sr), empty)
+        self.forget(sr)
+
+    def sizes(self, sr):
+        """What the SR says of its use: virtual, physical."""
+        return self.api("SR.get_virtual_allocation", sr), self.api("SR.get_physical_utilisation", sr)
+
     def test_types_are_those_of_the_plugins(self):
         self.assertEqual(self.api("SR.get_supported_types"), ["file", "test"])
         records = self.api("SM.get_all_records").values()

@@ -56,6 +56,53 @@ scan_write_sizes(DbTxn *txn, const char *sr_ref, const StorageSizes *sizes)
     db_txn_set_int(txn, CLASS_SR, sr_ref, SR_VIRTUAL_ALLOCATION, (gint64)sizes->virtual_allocation);
 }
 
+typedef struct SizeStep {
+    char *sr_ref;
+    gint64 virtual_size;
+    gint64 physical_utilisation;
+} SizeStep;
+
+static void
+size_step_free(gpointer data)
+{
+    SizeStep *step = data;
+    g_free(step->sr_ref);
+    g_free(step);
+}
+
+/* Both from a plugin, so their sum may be too large to be true. */
+static gint64
+sum_of_sizes(gint64 size, gint64 more)
+{
+    gint64 sum = 0;
+    if (__builtin_add_overflow(size, more, &sum))
+        return size;
+    return MAX(sum, 0);
+}
+
+/* A step, because other disks of the SR come and go at the same time. */
+static gboolean
+add_sizes(DbTxn *txn, gpointer data, GError **error)
+{
+    const SizeStep *step = data;
+    g_autoptr(DbRow) sr = db_txn_read(txn, CLASS_SR, step->sr_ref);
+    if (sr == NULL)
+        return TRUE;
+    db_txn_set_int(txn, CLASS_SR, step->sr_ref, SR_VIRTUAL_ALLOCATION,
+                   sum_of_sizes(db_row_int(sr, SR_VIRTUAL_ALLOCATION), step->virtual_size));
+    db_txn_set_int(txn, CLASS_SR, step->sr_ref, SR_PHYSICAL_UTILISATION,
+                   sum_of_sizes(db_row_int(sr, SR_PHYSICAL_UTILISATION), step->physical_utilisation));
+    return TRUE;
+}
+
+void
+scan_add_sizes(DbTxn *txn, const char *sr_ref, gint64 virtual_size, gint64 physical_utilisation)
+{
+    SizeStep *step = g_new(SizeStep, 1);
+    *step = (SizeStep){g_strdup(sr_ref), virtual_size, physical_utilisation};
+    db_txn_step(txn, add_sizes, step, size_step_free);
+}
+
 static gboolean
 is_unchanged(const DbRow *row, const StorageVdi *vdi)
 {

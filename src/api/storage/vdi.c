@@ -39,6 +39,8 @@ commit_row(ApiCall *call, StorageContext *context, DbTxn *txn, const char *row_r
            GError **error)
 {
     g_autofree char *ref = g_strdup(row_ref);
+    if (vdi->is_complete) /* a plugin that writes rows itself keeps its SR's sizes, too */
+        scan_add_sizes(txn, context->sr->ref, (gint64)vdi->virtual_size, (gint64)vdi->physical_utilisation);
     if (db_txn_commit(txn, NULL, error))
         return g_steal_pointer(&ref);
     remove_disk(call, context, vdi);
@@ -241,12 +243,11 @@ require_detached(ApiCall *call, const char *vdi_ref, const char *operation, GErr
     return TRUE;
 }
 
-/* The row and the VBDs of halted VMs that name it: an empty disk drive is of no use to them. */
-static gboolean
-delete_row(ApiCall *call, const char *vdi_ref, GError **error)
+/* The VBDs of halted VMs that name it: an empty disk drive is of no use to them. */
+static void
+delete_vbds(DbTxn *txn, const char *vdi_ref)
 {
-    g_autoptr(GPtrArray) vbds = db_referrers(call->db, CLASS_VBD, VBD_VDI, vdi_ref);
-    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    g_autoptr(GPtrArray) vbds = db_txn_referrers(txn, CLASS_VBD, VBD_VDI, vdi_ref);
     for (guint i = 0; i < vbds->len; i++) {
         const DbRow *vbd = g_ptr_array_index(vbds, i);
         if (g_str_equal(db_row_string(vbd, VBD_TYPE), vbd_type_name(VBD_TYPE_CD)))
@@ -254,7 +255,34 @@ delete_row(ApiCall *call, const char *vdi_ref, GError **error)
         else
             db_txn_delete(txn, CLASS_VBD, vbd->ref);
     }
-    db_txn_delete(txn, CLASS_VDI, vdi_ref);
+}
+
+typedef struct DeleteStep {
+    const char *ref;
+    gboolean is_freed; /* the disk is gone from the SR, not only forgotten */
+} DeleteStep;
+
+static gboolean
+delete_step(DbTxn *txn, gpointer data, GError **error)
+{
+    const DeleteStep *step = data;
+    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_VDI, step->ref);
+    if (row == NULL)
+        return api_error_handle_invalid(error, "VDI", step->ref);
+    delete_vbds(txn, step->ref);
+    db_txn_delete(txn, CLASS_VDI, step->ref);
+    if (step->is_freed)
+        scan_add_sizes(txn, db_row_string(row, VDI_SR), -db_row_int(row, VDI_VIRTUAL_SIZE),
+                       -db_row_int(row, VDI_PHYSICAL_UTILISATION));
+    return TRUE;
+}
+
+static gboolean
+delete_row(ApiCall *call, const char *vdi_ref, gboolean is_freed, GError **error)
+{
+    DeleteStep step = {vdi_ref, is_freed};
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_step(txn, delete_step, &step, NULL);
     return db_txn_commit(txn, NULL, error);
 }
 
@@ -269,13 +297,32 @@ api_vdi_destroy_disk(ApiCall *call, const char *vdi_ref, GError **error)
         return api_error_vdi_not_managed(error, vdi_ref);
     if (!storage_vdi_delete(call->services->storage, &context.call, error))
         return api_error_from_storage(error);
-    return delete_row(call, vdi_ref, error);
+    /* A plugin that calls back has deleted the row itself (VDI.db_forget); ours do not. */
+    g_autoptr(DbRow) row = db_get(call->db, CLASS_VDI, vdi_ref);
+    return row == NULL || delete_row(call, vdi_ref, TRUE, error);
 }
 
 gboolean
 api_vdi__destroy(ApiCall *call, const VdiDestroyArgs *args, GError **error)
 {
     return api_vdi_destroy_disk(call, args->self.id, error);
+}
+
+/* @wanted is what the client asked for; a plugin that writes rows itself does not say what came of it. */
+static void
+write_resized(DbTxn *txn, const StorageContext *context, const StorageVdi *vdi, gint64 wanted)
+{
+    const DbRow *before = context->vdi;
+    if (!vdi->is_complete) {
+        db_txn_set_int(txn, CLASS_VDI, before->ref, VDI_VIRTUAL_SIZE, wanted);
+        return;
+    }
+    gint64 virtual_size = (gint64)vdi->virtual_size;
+    gint64 physical_utilisation = (gint64)vdi->physical_utilisation;
+    db_txn_set_int(txn, CLASS_VDI, before->ref, VDI_VIRTUAL_SIZE, virtual_size);
+    db_txn_set_int(txn, CLASS_VDI, before->ref, VDI_PHYSICAL_UTILISATION, physical_utilisation);
+    scan_add_sizes(txn, context->sr->ref, virtual_size - db_row_int(before, VDI_VIRTUAL_SIZE),
+                   physical_utilisation - db_row_int(before, VDI_PHYSICAL_UTILISATION));
 }
 
 gboolean
@@ -293,19 +340,19 @@ api_vdi__resize(ApiCall *call, const VdiResizeArgs *args, GError **error)
     if (vdi == NULL)
         return api_error_from_storage(error);
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
-    db_txn_set_int(txn, CLASS_VDI, args->vdi.id, VDI_VIRTUAL_SIZE,
-                   vdi->is_complete ? (gint64)vdi->virtual_size : args->size);
+    write_resized(txn, &context, vdi, args->size);
     return db_txn_commit(txn, NULL, error);
 }
 
 gboolean
 api_vdi__forget(ApiCall *call, const VdiForgetArgs *args, GError **error)
 {
-    return require_detached(call, args->vdi.id, "forget", error) && delete_row(call, args->vdi.id, error);
+    return require_detached(call, args->vdi.id, "forget", error) &&
+           delete_row(call, args->vdi.id, FALSE, error);
 }
 
 gboolean
 api_vdi__db_forget(ApiCall *call, const VdiDbForgetArgs *args, GError **error)
 {
-    return delete_row(call, args->vdi.id, error);
+    return delete_row(call, args->vdi.id, FALSE, error);
 }
