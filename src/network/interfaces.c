@@ -190,6 +190,17 @@ network_interfaces_read(void)
     return interfaces;
 }
 
+/* What follows "nameserver" in @line; NULL if it is another line. */
+static const char *
+name_server_of(char *line)
+{
+    if (!g_str_has_prefix(line, "nameserver") || !g_ascii_isspace(line[strlen("nameserver")]))
+        return NULL;
+    char *address = g_strstrip(line + strlen("nameserver"));
+    address[strcspn(address, " \t")] = '\0';
+    return *address != '\0' ? address : NULL;
+}
+
 char *
 network_name_servers(void)
 {
@@ -199,9 +210,9 @@ network_name_servers(void)
         return g_string_free(servers, FALSE);
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     for (char **line = lines; *line != NULL; line++) {
-        g_auto(GStrv) words = g_strsplit_set(*line, " \t", 3);
-        if (words[0] != NULL && g_str_equal(words[0], "nameserver") && words[1] != NULL)
-            g_string_append_printf(servers, "%s%s", servers->len > 0 ? "," : "", words[1]);
+        const char *address = name_server_of(*line);
+        if (address != NULL)
+            g_string_append_printf(servers, "%s%s", servers->len > 0 ? "," : "", address);
     }
     return g_string_free(servers, FALSE);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define MAX_DEPTH 64
-#define MAX_TERMS 1000 /* in one row; evaluation goes this deep */
+#define MAX_TERMS 1000 /* in all; evaluation goes this deep */
 
 typedef enum WhereKind { WHERE_TRUE, WHERE_FALSE, WHERE_NOT, WHERE_AND, WHERE_OR, WHERE_EQUAL } WhereKind;
 
@@ -29,6 +29,7 @@ typedef struct Parser {
     const char *text; /* all of it, for messages */
     const char *at;
     guint depth;
+    guint n_terms;
 } Parser;
 
 void
@@ -165,8 +166,8 @@ static Where *
 parse_expression(Parser *parser, GError **error)
 {
     g_autoptr(Where) left = parse_term(parser, error);
-    for (guint n = 0; left != NULL; n++) {
-        if (n > MAX_TERMS)
+    while (left != NULL) {
+        if (++parser->n_terms > MAX_TERMS)
             return refuse(parser, "too long", error);
         gboolean is_and = take_word(parser, "and");
         if (!is_and && !take_word(parser, "or"))
@@ -182,7 +183,7 @@ parse_expression(Parser *parser, GError **error)
 Where *
 where_parse(const ModelClass *model_class, const char *text, GError **error)
 {
-    Parser parser = {model_class, text, text, 0};
+    Parser parser = {model_class, text, text, 0, 0};
     g_autoptr(Where) where = parse_expression(&parser, error);
     if (where == NULL)
         return NULL;

@@ -92,6 +92,24 @@ test_depth(Fixture *fixture, gconstpointer data)
     g_assert_true(api_error_is(error, "INVALID_VALUE"));
 }
 
+/* Rows of terms within rows of terms: the tree is as deep as all of them together. */
+static void
+test_length(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (int i = 0; i < 10; i++)
+        g_string_append_c(text, '(');
+    g_string_append(text, "true");
+    for (int i = 0; i < 10; i++) {
+        for (int k = 0; k < 500; k++)
+            g_string_append(text, " and true");
+        g_string_append_c(text, ')');
+    }
+    g_autoptr(GError) error = NULL;
+    g_assert_null(where_parse(&model_classes[CLASS_VM], text->str, &error));
+    g_assert_true(api_error_is(error, "INVALID_VALUE"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -100,5 +118,6 @@ main(int argc, char **argv)
     g_test_add("/rpc/where/matches-what-it-says", Fixture, NULL, set_up, test_matches, tear_down);
     g_test_add("/rpc/where/refuses-what-it-cannot-read", Fixture, NULL, set_up, test_refused, tear_down);
     g_test_add("/rpc/where/refuses-deep-nesting", Fixture, NULL, set_up, test_depth, tear_down);
+    g_test_add("/rpc/where/refuses-too-many-terms", Fixture, NULL, set_up, test_length, tear_down);
     return g_test_run();
 }
