@@ -282,7 +282,8 @@ class NamesTest(case.ApiTest):
     def test_is_alive_gives_its_parameter_back_without_a_session(self):
         for method in ("system.isAlive:", "system.isAlive:a name"):
             self.assertEqual(self.api.raw(method, "here <I> am").content, "here <I> am")
-            self.assertEqual(self.api.raw(method, ["a", "b"], "more").xml(), "<value><array><data><value>a</value><value>b</value></data></array></value>")
+            self.assertEqual(self.api.raw(method, ["a", "b"], "more").xml(),
+                             "<value><array><data><value>a</value><value>b</value></data></array></value>")
             self.assert_fails("MESSAGE_PARAMETER_COUNT_MISMATCH", [method, 1, 0], self.api.raw, method)
         self.assert_fails("MESSAGE_METHOD_UNKNOWN", ["system.isAlive"], self.api.raw, "system.isAlive", self.api.session)
 
