@@ -128,7 +128,8 @@ class Bench:
             self.add_vms(stack, 1)
             vm = stack.client().VM.get_by_name_label("bench 0")[0]
             rate = self.compare_calls(stack, "VM.get_power_state", "VM.get_power_state", [vm], CONNECTIONS, goal=">= 0.6")
-            self.table.row("  by processor time, as a number", rate, "/s", goal=">= 32000", note=f"{CONNECTIONS[-1]} connections; by the clock: see above")
+            self.table.row("  by processor time, as a number", rate, "/s", goal=">= 32000",
+                           note=f"{CONNECTIONS[-1]} connections; by the clock: see above")
             stack.stop()
         finally:
             stack.kill_all()
