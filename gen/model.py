@@ -280,10 +280,14 @@ class Loader:
         return isinstance(value, fits) and (a_type.kind == "bool" or not isinstance(value, bool))
 
     def stock_messages(self, where, cls, block):
-        for field_ in cls.fields.values():
-            yield from field_messages(cls, field_, block.get("getter_roles", {}))
-        roles = block.get("stock_roles", {})
         handled = block.get("handled", [])
+        of_fields = set()
+        for field_ in cls.fields.values():
+            for message in field_messages(cls, field_, block.get("getter_roles", {})):
+                message.handled = message.name in handled
+                of_fields.add(message.name)
+                yield message
+        roles = block.get("stock_roles", {})
         for name in block.get("stock", []):
             if name not in STOCK:
                 self.complain(where, f"stock message '{name}' is unknown")
@@ -294,8 +298,8 @@ class Loader:
             if name in ("get_all", "get_all_records"):
                 yield where_message(cls, message)
         for name in handled:
-            if name not in block.get("stock", []):
-                self.complain(where, f"'{name}' is handled but not a stock message")
+            if name not in block.get("stock", []) and name not in of_fields:
+                self.complain(where, f"'{name}' is handled but no regular message")
 
     def load_message(self, where, cls, name, block):
         self.check_keys(where, block, MESSAGE_KEYS)

@@ -278,6 +278,25 @@ class DeviceTest(VmTest):
         self.api("VBD.assert_attachable", vbd)
 
 
+    def test_sizes_that_no_machine_has_are_refused(self):
+        vm = self.make_vm()
+        huge = 2 ** 63 - 1
+        self.assert_fails("MEMORY_CONSTRAINT_VIOLATION", None, self.api, "VM.set_memory_limits", vm, 0, huge, 0, huge)
+        self.assert_fails("INVALID_VALUE", None, self.api, "VM.set_VCPUs_max", vm, huge)
+        record = self.api("VM.get_record", vm)
+        self.assert_fails("INVALID_VALUE", None, self.api, "VM.create", record | {"HVM_shadow_multiplier": 1e300})
+
+    def test_only_a_halted_vm_becomes_a_template(self):
+        vm = self.make_vm()
+        self.bring_to(vm, "Running")
+        self.assert_fails("VM_BAD_POWER_STATE", None, self.api, "VM.set_is_a_template", vm, True)
+        self.bring_to(vm, "Halted")
+        self.api("VM.set_is_a_template", vm, True)
+        self.assertTrue(self.api("VM.get_is_a_template", vm))
+        self.api("VM.set_is_a_template", vm, False)
+        self.assertFalse(self.api("VM.get_is_a_template", vm))
+
+
 class LifeTest(VmTest):
     def test_created_vm_has_what_its_record_says(self):
         template = self.api("VM.get_record", self.api("VM.get_by_name_label", "Other install media")[0])

@@ -12,6 +12,9 @@
 
 #define NULL_REF "OpaqueRef:NULL"
 
+/* More than any back end does, and few enough to be multiplied. */
+#define VCPUS_LIMIT 65536
+
 const char *
 vm_domain_type_of(const DbRow *vm)
 {
@@ -24,7 +27,7 @@ vm_check_vcpus(gint64 max, gint64 at_startup, GError **error)
     g_autofree char *max_text = g_strdup_printf("%" G_GINT64_FORMAT, max);
     g_autofree char *at_startup_text = g_strdup_printf("%" G_GINT64_FORMAT, at_startup);
 
-    if (max < 1)
+    if (max < 1 || max > VCPUS_LIMIT)
         return api_error_invalid_value(error, "VCPUs_max", max_text);
     if (at_startup < 1 || at_startup > max)
         return api_error_invalid_value(error, "VCPUs_at_startup", at_startup_text);
@@ -40,9 +43,7 @@ check_new(const DbRow *vm, GError **error)
         return FALSE;
     if (!vm_check_vcpus(db_row_int(vm, VM_VCPUS_MAX), db_row_int(vm, VM_VCPUS_AT_STARTUP), error))
         return FALSE;
-    if (db_row_float(vm, VM_HVM_SHADOW_MULTIPLIER) < 1.0)
-        return api_error_invalid_value(error, "HVM_shadow_multiplier", "less than 1");
-    return TRUE;
+    return vm_check_shadow_multiplier(db_row_float(vm, VM_HVM_SHADOW_MULTIPLIER), error);
 }
 
 void

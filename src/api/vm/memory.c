@@ -8,6 +8,9 @@
 
 #define MIB ((gint64)1024 * 1024)
 
+/* No machine has it, and sums of it and of overheads stay far from what an int holds. */
+#define STATIC_MAX_LIMIT (64 * 1024 * 1024 * MIB)
+
 #define OVERHEAD_FIXED    (20 * MIB) /* a device model with its consoles, idle */
 #define OVERHEAD_PER_VCPU MIB
 #define PAGE_TABLE_SHARE  512 /* 8 bytes of page table for each 4 KiB page */
@@ -201,14 +204,24 @@ typedef struct MemoryLimits {
 } MemoryLimits;
 
 gboolean
+vm_check_shadow_multiplier(double multiplier, GError **error)
+{
+    if (multiplier >= 1.0 && multiplier <= 1000.0) /* not a number is refused, too */
+        return TRUE;
+    g_autofree char *text = g_strdup_printf("%g", multiplier);
+    return api_error_invalid_value(error, "HVM_shadow_multiplier", text);
+}
+
+gboolean
 vm_check_memory_order(gint64 static_min, gint64 dynamic_min, gint64 dynamic_max, gint64 static_max,
                       GError **error)
 {
     if (0 <= static_min && static_min <= dynamic_min && dynamic_min <= dynamic_max &&
-        dynamic_max <= static_max)
+        dynamic_max <= static_max && static_max <= STATIC_MAX_LIMIT)
         return TRUE;
     const char *const params[] = {
-        "0 <= memory_static_min <= memory_dynamic_min <= memory_dynamic_max <= memory_static_max", NULL};
+        "0 <= memory_static_min <= memory_dynamic_min <= memory_dynamic_max <= memory_static_max <= 64 TiB",
+        NULL};
     return api_error_set(error, "MEMORY_CONSTRAINT_VIOLATION", params);
 }
 

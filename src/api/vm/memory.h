@@ -22,7 +22,10 @@ gint64 vm_host_free_memory(Db *db, const char *host_ref);
 /** vm_control_domain_memory: what is set aside for the host itself out of @total_bytes. */
 gint64 vm_control_domain_memory(gint64 total_bytes);
 
-/** vm_check_memory_order: 0 <= static_min <= dynamic_min <= dynamic_max <= static_max, or
+/** vm_check_shadow_multiplier: 1 to 1000, or INVALID_VALUE. */
+gboolean vm_check_shadow_multiplier(double multiplier, GError **error);
+
+/** vm_check_memory_order: 0 <= static_min <= dynamic_min <= dynamic_max <= static_max <= 64 TiB, or
  * MEMORY_CONSTRAINT_VIOLATION [rule]. */
 gboolean vm_check_memory_order(gint64 static_min, gint64 dynamic_min, gint64 dynamic_max, gint64 static_max,
                                GError **error);

@@ -103,12 +103,19 @@ shadow_multiplier_step(DbTxn *txn, gpointer data, GError **error)
 gboolean
 api_vm__set_hvm_shadow_multiplier(ApiCall *call, const VmSetHvmShadowMultiplierArgs *args, GError **error)
 {
-    if (!(args->value >= 1.0 && args->value <= 1000.0)) { /* not a number is refused, too */
-        g_autofree char *text = g_strdup_printf("%g", args->value);
-        return api_error_invalid_value(error, "HVM_shadow_multiplier", text);
-    }
-    return change_vm(call, &(Change){.vm = args->self.id, .real = args->value}, shadow_multiplier_step,
+    return vm_check_shadow_multiplier(args->value, error) &&
+           change_vm(call, &(Change){.vm = args->self.id, .real = args->value}, shadow_multiplier_step,
                      error);
+}
+
+/* ---- Templates ---- */
+
+gboolean
+api_vm__set_is_a_template(ApiCall *call, const VmSetIsATemplateArgs *args, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_set_bool(txn, CLASS_VM, args->self.id, VM_IS_A_TEMPLATE, args->value);
+    return db_txn_commit(txn, NULL, error);
 }
 
 /* ---- Sequence of starts ---- */
