@@ -67,7 +67,8 @@ run_case(gconstpointer data)
     g_assert_cmpstr(api_error_params(error)[0], ==, test->user);
 }
 
-/* A sanitizer wants to be loaded first, which does not matter to a wrapper of PAM alone. */
+/* A sanitizer wants to be loaded first, which does not matter to a wrapper of PAM alone, and no library bound
+ * to its own symbols. */
 static char **
 wrapped_environment(const Fixture *fixture)
 {
@@ -77,6 +78,7 @@ wrapped_environment(const Fixture *fixture)
     environment = g_environ_setenv(environment, "ASAN_OPTIONS", sanitizer, TRUE);
     environment = g_environ_setenv(environment, "LD_PRELOAD", PAM_WRAPPER, TRUE);
     environment = g_environ_setenv(environment, "PAM_WRAPPER", "1", TRUE);
+    environment = g_environ_setenv(environment, "UID_WRAPPER_DISABLE_DEEPBIND", "1", TRUE);
     return g_environ_setenv(environment, "PAM_WRAPPER_SERVICE_DIR", fixture->directory, TRUE);
 }
 
