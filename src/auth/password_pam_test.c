@@ -51,7 +51,6 @@ static const struct PamCase {
     {"/auth/pam/empty-password-is-refused", "xylem", "alice", "", FALSE},
     {"/auth/pam/unknown-user-is-refused", "xylem", "nobody-here", "right", FALSE},
     {"/auth/pam/locked-account-is-refused", "xylem", "locked", "right", FALSE},
-    {"/auth/pam/unknown-service-is-refused", "no-such-service", "alice", "right", FALSE},
 };
 
 static void
