@@ -47,7 +47,8 @@ export XYLEM_PACKAGES_DIR := $(CURDIR)/$(PACKAGES)
 all: deps-build build/build.ninja
 	@ninja -C build
 
-run: deps-run all $(GUEST)
+run: deps-run build/build.ninja $(GUEST)
+	@ninja -C build programs
 	@exec $(PYTHON) tools/run.py --build build --state '$(STATE)' --port '$(PORT)' --plain-port '$(PLAIN_PORT)' --bind '$(BIND)'
 
 check: deps-check $(CHECK_BUILD)/build.ninja $(GUEST) $(PACKAGES)/fence-agents
