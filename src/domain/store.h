@@ -7,8 +7,8 @@
  *   DIR/vms/<id>/run/           state.json (Store.run), journal (Store.journal), the back end's sockets and
  * logs
  *
- * What is in run/ describes processes and must survive ours, not the machine's: it is replaced in one step and
- * not forced to the disk. A file that a power failure has left empty counts as absent. */
+ * What is in run/ describes processes and must survive ours, not the machine's: it is replaced in one step
+ * and not forced to the disk. A file that a power failure has left empty counts as absent. */
 #pragma once
 
 #include "domain/types.h"
