@@ -220,11 +220,13 @@ test_long_folder(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(DomainClock) clock = domain_clock_new_manual(0);
     g_autoptr(DomainBackend) backend = domain_fake_new();
-    DomainServiceSpec spec = {.state_dir = "/tmp/a-folder-whose-path-is-so-long-that-no-socket-fits-into-it",
-                              .backend = backend,
-                              .clock = clock};
-    g_assert_null(domain_service_new(&spec, &error));
-    g_assert_error(error, BASE_ERROR, BASE_ERROR_INVALID);
+    g_autoptr(Kit) kit = kit_new();
+    g_autofree char *name = g_strnfill(150, 'x'); /* more than a socket's address holds */
+    g_autofree char *folder = g_build_filename(kit->dir, name, NULL);
+    DomainServiceSpec spec = {.state_dir = folder, .backend = backend, .clock = clock};
+    DomainService *service = domain_service_new(&spec, &error);
+    g_assert_no_error(error);
+    domain_service_free(service);
 }
 
 /* ---- Updates */
@@ -408,7 +410,7 @@ main(int argc, char **argv)
     g_test_add_func("/domain/service/a-broken-file-hurts-only-its-vm", test_broken_file);
     g_test_add_func("/domain/service/what-is-registered-unchanged-is-not-written", test_unchanged_config);
     g_test_add_func("/domain/service/a-folder-has-one-service", test_one_service_per_folder);
-    g_test_add_func("/domain/service/a-folder-too-long-for-sockets-is-refused", test_long_folder);
+    g_test_add_func("/domain/service/a-folder-of-any-depth-is-served", test_long_folder);
     g_test_add_func("/domain/updates/tell-what-changed-and-no-more", test_updates);
     g_test_add_func("/domain/updates/an-old-token-brings-everything", test_token_of_earlier_service);
     g_test_add_func("/domain/updates/a-barrier-parts-before-from-after", test_barrier);
