@@ -50,6 +50,13 @@ find_by_id(gconstpointer items, gsize n, gsize stride, const char *id)
         (list)->items[index] = (list)->items[--(list)->n];                                                   \
     } while (0)
 
+/* A device keeps its place when it is registered again, so that equal configurations are equal. */
+#define REPLACE_AT(list, index, clear, copy, item)                                                           \
+    do {                                                                                                     \
+        clear(&(list)->items[index]);                                                                        \
+        copy((item), &(list)->items[index]);                                                                 \
+    } while (0)
+
 #define APPEND(list, copy, item)                                                                             \
     do {                                                                                                     \
         (list)->items = g_renew(__typeof__(*(list)->items), (list)->items, (list)->n + 1);                   \
@@ -78,8 +85,9 @@ put_vbd(DomainStoreConfig *config, gpointer data, GError **error)
     const DomainVbdT *vbd = data;
     gssize index = FIND(&config->vbds, vbd->id);
     if (index >= 0)
-        REMOVE_AT(&config->vbds, index, domain_vbd_t_clear);
-    APPEND(&config->vbds, domain_vbd_t_copy, vbd);
+        REPLACE_AT(&config->vbds, index, domain_vbd_t_clear, domain_vbd_t_copy, vbd);
+    else
+        APPEND(&config->vbds, domain_vbd_t_copy, vbd);
     return TRUE;
 }
 
@@ -180,8 +188,9 @@ put_vif(DomainStoreConfig *config, gpointer data, GError **error)
     const DomainVifT *vif = data;
     gssize index = FIND(&config->vifs, vif->id);
     if (index >= 0)
-        REMOVE_AT(&config->vifs, index, domain_vif_t_clear);
-    APPEND(&config->vifs, domain_vif_t_copy, vif);
+        REPLACE_AT(&config->vifs, index, domain_vif_t_clear, domain_vif_t_copy, vif);
+    else
+        APPEND(&config->vifs, domain_vif_t_copy, vif);
     return TRUE;
 }
 

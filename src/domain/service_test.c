@@ -2,10 +2,12 @@
 /* The entry for calls: names, arguments, answers; what is registered survives; updates and tasks. */
 #include "domain/service.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "domain/method.h"
 #include "domain/test_kit.h"
 #include "value/json.h"
@@ -197,7 +199,9 @@ test_unchanged_config(void)
     struct stat before, after;
     kit_add_vm(kit, "vm", NULL);
     g_autofree char *path = g_build_filename(kit->dir, "vms", "vm", "config.json", NULL);
-    g_assert_cmpint(stat(path, &before), ==, 0);
+    /* Held open, so that its number does not come back on another file. */
+    auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+    g_assert_cmpint(fstat(fd, &before), ==, 0);
     kit_add_vm(kit, "vm", NULL);
     g_assert_cmpint(stat(path, &after), ==, 0);
     g_assert_cmpuint(after.st_ino, ==, before.st_ino); /* a written file is a new one */
