@@ -2,9 +2,12 @@
 /* Reads the folder into entries and counts who reads from whom; removes what nothing needs. */
 #include "file/catalog.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -81,6 +84,8 @@ add_name(FileCatalog *catalog, const char *name)
         find_or_add(catalog, uuid)->has_sidecar = TRUE;
     else if (has_uuid_and_suffix(name, ".active", &uuid))
         find_or_add(catalog, uuid)->has_active = TRUE;
+    else if (has_uuid_and_suffix(name, ".deleting", &uuid))
+        find_or_add(catalog, uuid)->is_deleting = TRUE;
     else if (is_unfinished(name))
         g_ptr_array_add(catalog->unfinished, g_strdup(name));
 }
@@ -205,15 +210,32 @@ find_useless_base(const FileCatalog *catalog, const FileStore *store, const char
     return file_store_meta(store, uuid, &meta, NULL) && meta.is_hidden ? entry : NULL;
 }
 
+/* Without it, a base that lost its last reader to a removal would look like one whose reader somebody has
+ * moved away for a while. */
+static gboolean
+mark_deleting(const FileStore *store, const char *uuid, GError **error)
+{
+    g_autofree char *path = file_store_path(store, uuid, "deleting");
+    auto_fd fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return driver_fault(error, DRIVER_ERROR_VDI_REMOVE, "make '%s': %s", path, g_strerror(errno));
+    return base_dir_sync(store->path, error) || driver_fault_from(error, DRIVER_ERROR_VDI_REMOVE);
+}
+
 gboolean
 file_catalog_remove_image(FileCatalog *catalog, const FileStore *store, const char *uuid, GError **error)
 {
     FileEntry *entry = g_hash_table_lookup(catalog->by_uuid, uuid);
+    FileEntry *first = entry;
+    if (!mark_deleting(store, uuid, error))
+        return FALSE;
     while (entry != NULL) {
         g_autofree char *parent = entry->is_readable ? parent_of(&entry->info) : NULL;
         if (!remove_one(catalog, store, entry, error))
             return FALSE;
         entry = find_useless_base(catalog, store, parent);
     }
-    return TRUE;
+    if (first != NULL)
+        first->is_deleting = FALSE;
+    return remove_file(store, uuid, "deleting", error);
 }

@@ -9,6 +9,7 @@ typedef struct FileEntry {
     gboolean has[IMAGE_FORMAT_N]; /* which image files there are; the first is the disk */
     gboolean has_sidecar;
     gboolean has_active;
+    gboolean is_deleting; /* its removal has begun and is to be finished */
     gboolean is_readable; /* info was read */
     ImageInfo info;       /* of the first image file */
 } FileEntry;
@@ -37,8 +38,8 @@ guint file_catalog_children(const FileCatalog *catalog, const char *uuid);
  * file_catalog_remove_image:
  *
  * Removes the image of @uuid, then its sidecar, then every hidden base above it that nothing reads from any
- * more; the catalog is kept up to date. Where headers could not be read, bases stay. Fault:
- * DRIVER_ERROR_VDI_REMOVE.
+ * more; the catalog is kept up to date. A mark, "<uuid>.deleting", tells a repair to go on after a crash.
+ * Where headers could not be read, bases stay. Fault: DRIVER_ERROR_VDI_REMOVE.
  */
 gboolean file_catalog_remove_image(FileCatalog *catalog, const FileStore *store, const char *uuid,
                                    GError **error);

@@ -228,6 +228,19 @@ class UseTest(FolderTest):
         self.assertNotIn(uuid, self.sr.scan())
         self.assertTrue(self.sr.image(uuid).exists())
 
+    def test_image_that_was_away_comes_back_with_its_content(self):
+        uuid = self.sr.create()
+        self.sr.write(uuid, 1)
+        snapshot = self.sr.call("vdi_snapshot", vdi=uuid)["uuid"]
+        self.sr.call("vdi_delete", vdi=snapshot)
+        away = self.sr.image(uuid).with_name("elsewhere")
+        self.sr.image(uuid).rename(away)
+        self.assertNotIn(uuid, self.sr.scan())
+        self.assertNotIn(uuid, self.sr.scan())
+        away.rename(self.sr.image(uuid))
+        self.assertIn(uuid, self.sr.scan())
+        self.assertTrue(self.sr.holds(uuid, {0: 1}))
+
     def test_damaged_base_is_told(self):
         uuid = self.sr.create()
         self.sr.write(uuid, 1)

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* clang-format off */
 /* What each crash leaves, and what is done about it. The steps of a snapshot are in fork.c.
  *
  *   died while                           left                               here
  *   making an image                      <uuid>.qcow2.new                   removed
  *   before an image got its name         sidecar without image              removed
- *   base linked, overlay not in place    hidden base nothing reads from     removed: a second name of the
- * disk's file overlay of a raw disk in place       <uuid>.raw beside <uuid>.qcow2     raw name removed: the
- * base has the file removing a disk                      its hidden bases                   removed when
- * nothing reads from them */
+ *   base linked, overlay not in place    hidden base nothing reads from,    removed: a second name of the disk's file
+ *                                        with two names
+ *   overlay of a raw disk in place       <uuid>.raw beside <uuid>.qcow2     raw name removed: the base has the file
+ *   removing a disk                      <uuid>.deleting                    removal finished, with the hidden bases that
+ *                                                                           nothing reads from
+ *
+ * A hidden base that nothing reads from stays without such a mark: somebody may have moved the disk's image away for a
+ * while. When that comes back it is taken up again, under its uuid. */
+/* clang-format on */
 #include "file/repair.h"
 
 #include <string.h>
@@ -78,9 +84,20 @@ remove_raw_twin(const FileStore *store, FileEntry *entry, GError **error)
 
 /* Source: the design's section on security: backing files are never followed unless the SR made them. */
 static gboolean
+reads_from_own_base(const FileStore *store, const FileEntry *entry)
+{
+    g_autofree char *uuid = NULL;
+    g_auto(FileMeta) meta = {0};
+    ImageFormat format;
+    return entry->info.backing != NULL && file_store_parse_image_name(entry->info.backing, &uuid, &format) &&
+           file_store_meta(store, uuid, &meta, NULL) && meta.is_hidden;
+}
+
+static gboolean
 introduce(const FileStore *store, FileEntry *entry, GError **error)
 {
-    if (!entry->is_readable || entry->info.backing != NULL || !entry->info.is_plain) {
+    gboolean is_alone = entry->is_readable && entry->info.backing == NULL && entry->info.is_plain;
+    if (!is_alone && !(entry->is_readable && reads_from_own_base(store, entry))) {
         log_warning("image %s in '%s' is not taken up", entry->uuid, store->path);
         return TRUE;
     }
@@ -94,19 +111,31 @@ introduce(const FileStore *store, FileEntry *entry, GError **error)
 }
 
 static gboolean
-repair_entry(const FileStore *store, FileEntry *entry, GError **error)
+repair_entry(const FileStore *store, FileCatalog *catalog, FileEntry *entry, GError **error)
 {
     if (!file_entry_has_image(entry))
         return remove_orphan(store, entry, error);
+    if (entry->is_deleting)
+        return file_catalog_remove_image(catalog, store, entry->uuid, error);
     if (entry->has[IMAGE_FORMAT_QCOW2] && entry->has[IMAGE_FORMAT_RAW] &&
         !remove_raw_twin(store, entry, error))
         return FALSE;
     return entry->has_sidecar || introduce(store, entry, error);
 }
 
+/* A base that was linked and is not read from yet: the disk has the same file under its own name. */
+static gboolean
+has_second_name(const FileStore *store, const FileEntry *entry)
+{
+    ImageFormat format = entry->has[IMAGE_FORMAT_QCOW2] ? IMAGE_FORMAT_QCOW2 : IMAGE_FORMAT_RAW;
+    g_autofree char *path = file_store_path(store, entry->uuid, image_format_name(format));
+    struct stat status;
+    return stat(path, &status) == 0 && status.st_nlink > 1;
+}
+
 /* A base may be the last reader of another: file_catalog_remove_image() goes up the chain. */
 static gboolean
-remove_useless_bases(const FileStore *store, FileCatalog *catalog, GError **error)
+remove_useless_bases(const FileStore *store, FileCatalog *catalog, gboolean was_deleting, GError **error)
 {
     if (!catalog->is_complete)
         return TRUE;
@@ -117,9 +146,25 @@ remove_useless_bases(const FileStore *store, FileCatalog *catalog, GError **erro
             continue;
         if (!file_store_meta(store, entry->uuid, &meta, NULL) || !meta.is_hidden)
             continue;
+        if (!was_deleting && !has_second_name(store, entry))
+            continue;
         log_warning("removing base %s in '%s': nothing reads from it", entry->uuid, store->path);
         if (!file_catalog_remove_image(catalog, store, entry->uuid, error))
             return FALSE;
+    }
+    return TRUE;
+}
+
+/* Last, so that a repair that is cut off begins again. */
+static gboolean
+remove_marks(const FileStore *store, FileCatalog *catalog, GError **error)
+{
+    for (guint i = 0; i < catalog->entries->len; i++) {
+        FileEntry *entry = catalog->entries->pdata[i];
+        g_autofree char *mark = g_strconcat(entry->uuid, ".deleting", NULL);
+        if (entry->is_deleting && !remove_named(store, mark, error))
+            return FALSE;
+        entry->is_deleting = FALSE;
     }
     return TRUE;
 }
@@ -129,9 +174,12 @@ file_repair(const FileStore *store, FileCatalog *catalog, GError **error)
 {
     if (!remove_unfinished(store, catalog, error))
         return FALSE;
+    gboolean was_deleting = FALSE;
     for (guint i = 0; i < catalog->entries->len; i++) {
-        if (!repair_entry(store, catalog->entries->pdata[i], error))
+        FileEntry *entry = catalog->entries->pdata[i];
+        was_deleting = was_deleting || entry->is_deleting;
+        if (!repair_entry(store, catalog, entry, error))
             return FALSE;
     }
-    return remove_useless_bases(store, catalog, error);
+    return remove_useless_bases(store, catalog, was_deleting, error) && remove_marks(store, catalog, error);
 }
