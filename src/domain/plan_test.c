@@ -200,13 +200,15 @@ static const FaultCase faults[] = {
     {"pause", "Vm.pause", "", RUNNING},
 };
 
-/* A guest that goes down while the operation on it fails is noticed a moment after the failure: state and
- * guest agree again once its end has been dealt with, which the service tells in an update. */
+/* A guest that goes down while the operation on it fails is noticed a moment after the failure. No guest that
+ * has ended is left, and state and guests agree, once its end has been dealt with, which the service tells in
+ * an update. Ended guests are looked for first: from then on the number of guests stays as it is. */
 static void
 await_agreement(Kit *kit)
 {
     gint64 last = 0;
-    while ((kit_state(kit, "vm") == HALTED) != (domain_fake_n_guests(kit->backend) == 0)) {
+    while (domain_fake_n_ended(kit->backend) > 0 ||
+           (kit_state(kit, "vm") == HALTED) != (domain_fake_n_guests(kit->backend) == 0)) {
         g_autoptr(GError) error = NULL;
         g_auto(DomainUpdatesDelta) delta = {0};
         domain_client_updates_get(kit->client, NULL, last, -1, &delta, &error);

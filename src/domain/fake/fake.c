@@ -375,6 +375,21 @@ domain_fake_n_guests(DomainBackend *backend)
 }
 
 guint
+domain_fake_n_ended(DomainBackend *backend)
+{
+    FakeBackend *fake = fake_of(backend);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    guint n = 0;
+    GHashTableIter iter;
+    gpointer guest;
+    for (g_hash_table_iter_init(&iter, fake->guests); g_hash_table_iter_next(&iter, NULL, &guest);) {
+        DomainGuestStatus status = ((const FakeGuest *)guest)->status;
+        n += status == DOMAIN_GUEST_STATUS_POWERED_OFF || status == DOMAIN_GUEST_STATUS_CRASHED;
+    }
+    return n;
+}
+
+guint
 domain_fake_n_attached(DomainBackend *backend)
 {
     FakeBackend *fake = fake_of(backend);

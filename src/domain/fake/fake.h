@@ -29,6 +29,8 @@ gboolean domain_fake_act(DomainBackend *backend, const char *id, DomainGuestEven
 
 /** domain_fake_n_guests: device models at work, running or not. */
 guint domain_fake_n_guests(DomainBackend *backend);
+/** domain_fake_n_ended: of these, the ones whose guest has powered off or crashed. */
+guint domain_fake_n_ended(DomainBackend *backend);
 /** domain_fake_n_attached: datapaths attached. */
 guint domain_fake_n_attached(DomainBackend *backend);
 
