@@ -73,6 +73,8 @@ Value *db_row_record(Db *db, const DbRow *row);
 typedef enum DbEncoding { DB_ENCODING_XMLRPC, DB_ENCODING_JSON, DB_ENCODING_N } DbEncoding;
 /** db_row_write_record: appends the record's encoded value ("<value><struct>..." or "{...}"). */
 void db_row_write_record(Db *db, DbRow *row, DbEncoding encoding, GString *out);
+/** db_row_kept_record: the same text where it is kept already, else NULL. Lives as long as @row. */
+const char *db_row_kept_record(const DbRow *row, DbEncoding encoding, gsize *ret_length);
 
 /* Shorthand for fields of a row that are not derived; borrowed from the row. */
 const char *db_row_string(const DbRow *row, int field);

@@ -90,13 +90,22 @@ db_row_record(Db *db, const DbRow *row)
     return record;
 }
 
+const char *
+db_row_kept_record(const DbRow *row, DbEncoding encoding, gsize *ret_length)
+{
+    const DbEncoded *encoded = db_row_encoded(row, encoding);
+    *ret_length = encoded != NULL ? encoded->length : 0;
+    return encoded != NULL ? encoded->text : NULL;
+}
+
 void
 db_row_write_record(Db *db, DbRow *row, DbEncoding encoding, GString *out)
 {
-    const DbEncoded *encoded = db_row_encoded(row, encoding);
+    gsize length;
+    const char *kept = db_row_kept_record(row, encoding, &length);
 
-    if (encoded != NULL) {
-        g_string_append_len(out, encoded->text, (gssize)encoded->length);
+    if (kept != NULL) {
+        g_string_append_len(out, kept, (gssize)length);
         return;
     }
     g_autoptr(Value) record = db_row_record(db, row);

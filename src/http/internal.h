@@ -189,6 +189,9 @@ enum MHD_Result http_request_handle(void *listener, struct MHD_Connection *mhd, 
 void http_request_completed(void *listener, struct MHD_Connection *mhd, void **context,
                             enum MHD_RequestTerminationCode code);
 
+/** http_body_response: takes over @body; NULL without memory. */
+struct MHD_Response *http_body_response(HttpBody *body);
+
 /** http_request_keep_headers: copies them, so that they outlive the connection. */
 void http_request_keep_headers(HttpRequest *request);
 /** http_request_length: Content-Length as sent by the client, or -1. */

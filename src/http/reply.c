@@ -77,6 +77,20 @@ http_request_reply(HttpRequest *request, guint status, const char *content_type,
 }
 
 void
+http_request_reply_body(HttpRequest *request, guint status, const char *content_type, HttpBody *body,
+                        const char *const *headers)
+{
+    if (!http_request_claim(request)) {
+        http_body_free(body);
+        return;
+    }
+    struct MHD_Response *response = http_body_response(body);
+    if (response != NULL)
+        add_headers(response, content_type, headers);
+    answer(request, status, response);
+}
+
+void
 http_request_reply_error(HttpRequest *request, guint status, const char *text)
 {
     const char *reason = MHD_get_reason_phrase_for(status);

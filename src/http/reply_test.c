@@ -90,6 +90,67 @@ large_bodies_arrive_whole(void)
     }
 }
 
+/* What a reply in pieces is made of, and how many of its keepers have been let go. */
+#define N_PIECES 20000
+static const char kept_text[] = "kept,";
+static gint n_released;
+
+static void
+count_release(gpointer keeper)
+{
+    g_atomic_int_inc((gint *)keeper);
+}
+
+static void
+handle_pieces(HttpRequest *request, gpointer data)
+{
+    HttpBody *body = http_body_new(&n_released, count_release);
+    for (guint i = 0; i < N_PIECES; i++) {
+        g_string_append_printf(http_body_text(body), "%u,", i);
+        http_body_borrow(body, kept_text, strlen(kept_text));
+        http_body_borrow(body, kept_text, i % 2 == 0 ? 0 : strlen(kept_text));
+    }
+    g_string_append(http_body_text(body), "end");
+    http_request_reply_body(request, 200, "text/plain", body, NULL);
+    http_request_reply_body(request, 200, NULL, http_body_new(&n_released, count_release), NULL);
+}
+
+static void
+pieces_arrive_in_order(void)
+{
+    static const HttpRoute routes[] = {{"GET", "/", 0, handle_pieces, NULL}};
+    g_autoptr(GString) expected = g_string_new(NULL);
+    for (guint i = 0; i < N_PIECES; i++)
+        g_string_append_printf(expected, "%u,%s%s", i, kept_text, i % 2 == 0 ? "" : kept_text);
+    g_string_append(expected, "end");
+    g_atomic_int_set(&n_released, 0);
+    KitServer *kit = kit_server_new(routes, 1);
+    for (int kind = 0; kind < KIT_N; kind++) {
+        g_autoptr(KitReply) reply = get(kit, kind, "GET");
+        g_assert_cmpuint(reply->body_length, ==, expected->len);
+        g_assert_cmpstr(reply->body, ==, expected->str);
+    }
+    kit_server_free(kit);
+    /* Also the second answer's, which was dropped. */
+    g_assert_cmpint(g_atomic_int_get(&n_released), ==, 2 * KIT_N);
+}
+
+static void
+handle_empty(HttpRequest *request, gpointer data)
+{
+    http_request_reply_body(request, 200, "text/plain", http_body_new(NULL, NULL), NULL);
+}
+
+static void
+no_pieces_make_an_empty_body(void)
+{
+    static const HttpRoute routes[] = {{"GET", "/", 0, handle_empty, NULL}};
+    g_autoptr(KitServer) kit = kit_server_new(routes, 1);
+    g_autoptr(KitReply) reply = get(kit, KIT_PLAIN, "GET");
+    g_autofree char *length = kit_reply_header(reply, "Content-Length");
+    g_assert_cmpstr(length, ==, "0");
+}
+
 static void
 handle_error(HttpRequest *request, gpointer data)
 {
@@ -154,6 +215,8 @@ main(int argc, char **argv)
     g_test_add_func("/http/reply/headers-can-be-replaced-but-not-injected",
                     headers_can_be_replaced_but_not_injected);
     g_test_add_func("/http/reply/large-bodies-arrive-whole", large_bodies_arrive_whole);
+    g_test_add_func("/http/reply/pieces-arrive-in-order", pieces_arrive_in_order);
+    g_test_add_func("/http/reply/no-pieces-make-an-empty-body", no_pieces_make_an_empty_body);
     g_test_add_func("/http/reply/error-pages-are-escaped", error_pages_are_escaped);
     g_test_add_func("/http/reply/files-are-sent", files_are_sent);
     return g_test_run();

@@ -107,6 +107,29 @@ const char *http_request_peer(HttpRequest *request);
 void http_request_reply(HttpRequest *request, guint status, const char *content_type, GString *body,
                         const char *const *headers);
 
+/* A body in pieces: text of its own between texts that others keep. For large replies put together from what
+ * is in memory anyway. One thread at a time. */
+typedef struct HttpBody HttpBody;
+
+/**
+ * http_body_new:
+ * @keeper: (nullable): keeps the borrowed texts
+ * @release: (nullable): runs on @keeper, on any thread, when the body has been sent or thrown away
+ */
+HttpBody *http_body_new(gpointer keeper, GDestroyNotify release);
+void http_body_free(HttpBody *body);
+/** http_body_text: where the next text of its own is appended. Borrowed. */
+GString *http_body_text(HttpBody *body);
+/** http_body_borrow: appends @text without a copy; @keeper keeps it. */
+void http_body_borrow(HttpBody *body, const char *text, gsize length);
+
+/**
+ * http_request_reply_body: as http_request_reply().
+ * @body: (transfer full)
+ */
+void http_request_reply_body(HttpRequest *request, guint status, const char *content_type, HttpBody *body,
+                             const char *const *headers);
+
 /**
  * http_request_reply_file: status 200 and the content of the regular file @path, streamed, with @headers as
  * above. On failure nothing was answered. Errors: BASE_ERROR_NOT_FOUND (also for what is no regular file),

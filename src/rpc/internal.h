@@ -66,10 +66,11 @@ struct RpcJob {
 gboolean job_prepare(RpcJob *job, const char *method, const Value *params, GError **error);
 
 /* Ends of a job; each frees it. */
-void job_answer(RpcJob *job, Value *result);      /* (transfer full) (nullable): NULL is void */
-void job_fail(RpcJob *job, const GError *error);  /* any domain; borrowed */
-void job_answer_text(RpcJob *job, GString *body); /* (transfer full): a whole reply in the job's codec */
-void job_free(RpcJob *job);                       /* nobody is there to answer */
+void job_answer(RpcJob *job, Value *result);       /* (transfer full) (nullable): NULL is void */
+void job_fail(RpcJob *job, const GError *error);   /* any domain; borrowed */
+void job_answer_text(RpcJob *job, GString *body);  /* (transfer full): a whole reply in the job's codec */
+void job_answer_body(RpcJob *job, HttpBody *body); /* (transfer full): the same, in pieces */
+void job_free(RpcJob *job);                        /* nobody is there to answer */
 
 /** job_actor: who changes the database. */
 DbActor job_actor(const RpcJob *job);

@@ -51,6 +51,13 @@ job_answer_text(RpcJob *job, GString *body)
 }
 
 void
+job_answer_body(RpcJob *job, HttpBody *body)
+{
+    http_request_reply_body(job->request, 200, job->codec->content_type, body, reply_headers);
+    job_free(job);
+}
+
+void
 job_answer(RpcJob *job, Value *result)
 {
     if (job->waiter != NULL) {

@@ -223,24 +223,31 @@ regular_is_long(const RpcJob *job)
 /* ---- Answers
  * ---------------------------------------------------------------------------------------------------- */
 
-/* Lists of records are put together from each row's kept text, without a Value in between. */
+/* Lists of records are put together from each row's kept text, without a Value in between, and sent from
+ * there: the reply is never one buffer. */
 static void
 answer_all_records(RpcJob *job)
 {
     const RpcCodec *codec = job->codec;
-    g_autoptr(GPtrArray) rows = db_get_all(job->rpc->db, job->message->class_id);
-    GString *body = g_string_sized_new(4096);
-    codec->success_begin(job, body);
-    codec->map_begin(body);
+    GPtrArray *rows = db_get_all(job->rpc->db, job->message->class_id);
+    HttpBody *body = http_body_new(rows, (GDestroyNotify)g_ptr_array_unref);
+    GString *out = http_body_text(body);
+    codec->success_begin(job, out);
+    codec->map_begin(out);
     for (guint i = 0; i < rows->len; i++) {
         DbRow *row = g_ptr_array_index(rows, i);
-        codec->map_key(body, row->ref, i == 0);
-        db_row_write_record(job->rpc->db, row, codec->encoding, body);
-        codec->map_key_end(body);
+        codec->map_key(out, row->ref, i == 0);
+        gsize length;
+        const char *kept = db_row_kept_record(row, codec->encoding, &length);
+        if (kept != NULL)
+            http_body_borrow(body, kept, length);
+        else
+            db_row_write_record(job->rpc->db, row, codec->encoding, out);
+        codec->map_key_end(out);
     }
-    codec->map_end(body);
-    codec->success_end(job, body);
-    job_answer_text(job, body);
+    codec->map_end(out);
+    codec->success_end(job, out);
+    job_answer_body(job, body);
 }
 
 static void
