@@ -69,6 +69,7 @@ xe_client_endpoints(const XeOptions *options, const char *const *default_sockets
 static gboolean
 open_connection(XeClient *client, GError **error)
 {
+    client->stage = XE_STAGE_CONNECTING;
     g_autoptr(GPtrArray) endpoints = xe_client_endpoints(client->options, client->default_sockets);
     g_autoptr(GError) problem = NULL;
 
@@ -135,7 +136,7 @@ transfer_and_answer(XeClient *client, const CliFrame *frame, GError **error)
     g_autoptr(GError) problem = NULL;
     gboolean is_done = transfer(client, frame, &problem);
     if (!is_done)
-        fprintf(client->errors, "Error: %s\n", problem->message);
+        fprintf(client->errors, "Operation failed. Error: %s\n", problem->message);
     return answer(client, is_done ? CLI_TAG_OK : CLI_TAG_FAILED, error);
 }
 
@@ -171,6 +172,19 @@ ask_user(XeClient *client, GError **error)
            transport->write(transport->data, line, strlen(line), error) && answer(client, CLI_TAG_END, error);
 }
 
+/* A server that names a file which is none of the user's words is not to be trusted any further. */
+static gboolean
+check_file(XeClient *client, const CliFrame *frame, GError **error)
+{
+    gboolean is_download = frame->tag == CLI_TAG_HTTP_GET;
+    if (frame->tag == CLI_TAG_HTTP_CONNECT || (*frame->text == '\0' && frame->tag != CLI_TAG_LOAD) ||
+        xe_file_is_allowed(client->options, frame->text, is_download))
+        return TRUE;
+    client->stage = XE_STAGE_FILE_REFUSED;
+    return base_error_set(error, BASE_ERROR_INVALID,
+                          "'%s' was asked for by the server and is not on the command line", frame->text);
+}
+
 /* Does what one message says. */
 static gboolean
 obey(XeClient *client, const CliFrame *frame, GError **error)
@@ -192,11 +206,11 @@ obey(XeClient *client, const CliFrame *frame, GError **error)
     case CLI_TAG_PROMPT:
         return ask_user(client, error);
     case CLI_TAG_LOAD:
-        return xe_transfer_load(client, frame->text, error);
+        return check_file(client, frame, error) && xe_transfer_load(client, frame->text, error);
     case CLI_TAG_HTTP_GET:
     case CLI_TAG_HTTP_PUT:
     case CLI_TAG_HTTP_CONNECT:
-        return transfer_and_answer(client, frame, error);
+        return check_file(client, frame, error) && transfer_and_answer(client, frame, error);
     default:
         return base_error_set(error, BASE_ERROR_INVALID, "the server sent a message only a client may send");
     }
@@ -209,8 +223,10 @@ converse(XeClient *client, int *ret_status, GError **error)
         return FALSE;
 
     const CliTransport *transport = xe_connection_transport(client->connection);
+    client->stage = XE_STAGE_GREETING;
     if (!cli_transport_read_greeting(transport, error) || !cli_transport_greet(transport, error))
         return FALSE;
+    client->stage = XE_STAGE_TALKING;
     for (;;) {
         g_auto(CliFrame) frame = {0};
         if (!cli_transport_receive(transport, CLI_FRAME_MAX_BYTES, &frame, error))
@@ -225,14 +241,46 @@ converse(XeClient *client, int *ret_status, GError **error)
     }
 }
 
+/* What made the conversation fail, in the words that scripts over the peer's xe look for. */
+static void
+report(XeClient *client, const GError *error)
+{
+    gboolean is_lost = g_error_matches(error, BASE_ERROR, BASE_ERROR_IO);
+    if (client->stage == XE_STAGE_CONNECTING)
+        fprintf(client->errors, "Error: %s\n", error->message);
+    else if (client->stage == XE_STAGE_FILE_REFUSED)
+        fprintf(client->errors, "File not permitted: %s.\n", error->message);
+    else if (client->stage == XE_STAGE_TALKING && is_lost)
+        fputs("Lost connection to the server.\n", client->errors);
+    else if (client->stage == XE_STAGE_TALKING)
+        fprintf(client->errors, "Unexpected message from server: %s\n", error->message);
+    else if (is_lost)
+        fputs("Unable to contact server. Please check server and port settings.\n", client->errors);
+    else if (g_error_matches(error, BASE_ERROR, BASE_ERROR_FAILED))
+        fprintf(client->errors, "%s.\n", error->message); /* it answered in HTTP */
+    else
+        fprintf(
+            client->errors,
+            "Protocol version mismatch: %s.\nTry specifying a server name and port on the command-line.\n",
+            error->message);
+}
+
+/* Only the low byte reaches whoever started us: it must not turn a failure into success. */
+static int
+exit_status(gint32 sent)
+{
+    return sent != 0 && (sent & 0xff) == 0 ? 1 : sent & 0xff;
+}
+
 int
 xe_client_run(XeClient *client)
 {
     g_autoptr(GError) error = NULL;
     int status = 1;
     if (!converse(client, &status, &error))
-        fprintf(client->errors, "Error: %s\n", error->message);
+        report(client, error);
+    status = exit_status(status);
     if (status != 0 && client->debug != NULL)
-        fputs(client->debug->str, client->errors);
+        fprintf(client->errors, "\nDebug info:\n\n%s", client->debug->str);
     return status;
 }

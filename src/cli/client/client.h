@@ -9,6 +9,14 @@
 
 #define XE_HEARTBEAT_SECONDS 300
 
+/* How far the conversation has come: what an error means depends on it. */
+typedef enum XeStage {
+    XE_STAGE_CONNECTING,
+    XE_STAGE_GREETING,
+    XE_STAGE_TALKING,
+    XE_STAGE_FILE_REFUSED
+} XeStage;
+
 typedef struct XeClient {
     const XeOptions *options;
     const char *const *default_sockets; /* NULL-terminated; tried in order on this machine */
@@ -19,6 +27,7 @@ typedef struct XeClient {
     guint heartbeat_seconds; /* between signs of life during transfers */
     XeEndpoint *endpoint;    /* the one that answered; downloads go there too */
     XeConnection *connection;
+    XeStage stage;
     char *last_text; /* what was printed last: the question of a Prompt */
     GString *debug;  /* kept for --debug-on-fail */
 } XeClient;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,9 +25,10 @@ struct Fake {
     int listener;
     GThread *thread;
     Script script;
-    const char *instead; /* sent in place of the greeting */
-    char *request;       /* head and body of the command's request */
-    char *second_head;   /* of the connection of a transfer */
+    const char *instead;  /* sent in place of the greeting */
+    gsize instead_length; /* 0: up to its NUL */
+    char *request;        /* head and body of the command's request */
+    char *second_head;    /* of the connection of a transfer */
     GString *uploaded;
     GString *answers; /* what the client said, one letter a message, texts in brackets */
 };
@@ -70,7 +72,11 @@ serve(gpointer data)
     CliTransport transport = cli_transport_fd(fd);
     fake->request = read_request(fd);
     if (fake->instead != NULL) {
-        transport.write(transport.data, fake->instead, strlen(fake->instead), NULL);
+        transport.write(transport.data, fake->instead,
+                        fake->instead_length > 0 ? fake->instead_length : strlen(fake->instead), NULL);
+        shutdown(fd, SHUT_WR);
+        for (char rest[64]; read(fd, rest, sizeof rest) > 0;)
+            continue; /* closed any sooner, the client might not see what came before */
     } else if (fake->script != NULL) {
         g_assert_true(cli_transport_greet(&transport, NULL));
         g_assert_true(cli_transport_read_greeting(&transport, NULL));
@@ -226,7 +232,7 @@ test_lost_connection(void)
     fake_start(&fake, NULL);
     g_auto(Run) run = run_client(&fake, "vm-list", "");
     g_assert_cmpint(run.status, ==, 1);
-    g_assert_true(g_str_has_prefix(run.errors, "Error: "));
+    g_assert_cmpstr(run.errors, ==, "Unable to contact server. Please check server and port settings.\n");
 }
 
 static void
@@ -236,7 +242,7 @@ test_http_answer(void)
     fake_start(&fake, NULL);
     g_auto(Run) run = run_client(&fake, "vm-list", "");
     g_assert_cmpint(run.status, ==, 1);
-    g_assert_cmpstr(run.errors, ==, "Error: Server internal error\n");
+    g_assert_cmpstr(run.errors, ==, "Server internal error.\n");
 }
 
 static void
@@ -266,6 +272,42 @@ test_client_message_refused(void)
     fake_start(&fake, script_response_to_client);
     g_auto(Run) run = run_client(&fake, "vm-list", "");
     g_assert_cmpint(run.status, ==, 1);
+}
+
+/* What servers that make no sense say after the request, and what the user reads. */
+/* clang-format off */
+#define GREETING "XenSource thin CLI protocol\0\0\0\0\2\0\0\0"
+static const struct OddCase {
+    const char *name;
+    const char *bytes;
+    gsize length;
+    int status;
+    const char *errors; /* how it begins */
+} odd_cases[] = {
+    {"no-greeting",         "SSH-2.0-OpenSSH_9.2 and so on..", 31, 1, "Protocol version mismatch: "},
+    {"short-greeting",      "XenSource", 9, 1, "Unable to contact server."},
+    {"other-major",         "XenSource thin CLI protocol\7\0\0\0\2\0\0\0", 35, 1, "Protocol version mismatch: "},
+    {"silent-end",          GREETING, 35, 1, "Lost connection to the server."},
+    {"half-frame",          GREETING "\14\0\0\0\11\0\0", 42, 1, "Lost connection to the server."},
+    {"huge-frame",          GREETING "\xff\xff\xff\x7f", 39, 1, "Unexpected message from server: "},
+    {"negative-frame",      GREETING "\xff\xff\xff\xff", 39, 1, "Unexpected message from server: "},
+    {"unknown-frame",       GREETING "\10\0\0\0\11\0\0\0\77\0\0\0", 47, 1, "Unexpected message from server: "},
+    {"cut-text",            GREETING "\14\0\0\0\11\0\0\0\0\0\0\0\11\0\0\0", 51, 1, "Unexpected message from server: "},
+    {"exit-3",              GREETING "\14\0\0\0\11\0\0\0\4\0\0\0\3\0\0\0", 51, 3, ""},
+    {"exit-256-is-failure", GREETING "\14\0\0\0\11\0\0\0\4\0\0\0\0\1\0\0", 51, 1, ""},
+};
+/* clang-format on */
+
+static void
+test_odd_server(gconstpointer data)
+{
+    const struct OddCase *one = data;
+    g_auto(Fake) fake = {.instead = one->bytes, .instead_length = one->length};
+    fake_start(&fake, NULL);
+    g_auto(Run) run = run_client(&fake, "vm-list", "");
+    g_assert_cmpint(run.status, ==, one->status);
+    if (!g_str_has_prefix(run.errors, one->errors))
+        g_error("'%s' does not begin with '%s'", run.errors, one->errors);
 }
 
 /* -- Questions
@@ -302,6 +344,8 @@ script_load(Fake *fake, const CliTransport *transport)
 {
     g_autofree char *path = g_build_filename(fake->folder, ".", "file", NULL);
     say(transport, (CliFrame){.tag = CLI_TAG_LOAD, .text = path});
+    if (strstr(fake->request, "other=") != NULL)
+        return; /* the client hangs up */
     if (hear(fake, transport) == CLI_TAG_OK) {
         hear(fake, transport);
         hear(fake, transport);
@@ -310,7 +354,7 @@ script_load(Fake *fake, const CliTransport *transport)
 }
 
 static void
-load_file(const char *key, const char *wanted)
+load_file(const char *key, int status, const char *wanted)
 {
     g_auto(Fake) fake = {0};
     fake_start(&fake, script_load);
@@ -321,20 +365,21 @@ load_file(const char *key, const char *wanted)
     g_auto(Run) run = run_client(&fake, line, "");
     g_thread_join(g_steal_pointer(&fake.thread));
     g_unlink(path);
-    g_assert_cmpint(run.status, ==, 0);
+    g_assert_cmpint(run.status, ==, status);
     g_assert_cmpstr(fake.answers->str, ==, wanted);
+    g_assert_true(g_str_has_prefix(run.errors, status == 0 ? "" : "File not permitted: '/"));
 }
 
 static void
 test_load(void)
 {
-    load_file("args:x:file", "OC[content]E");
+    load_file("args:x:file", 0, "OC[content]E");
 }
 
 static void
 test_load_not_given(void)
 {
-    load_file("other", "F");
+    load_file("other", 1, "");
 }
 
 static void
@@ -391,7 +436,7 @@ test_failed_get_leaves_nothing(void)
     g_auto(Run) run = run_client(&fake, line, "");
     g_thread_join(g_steal_pointer(&fake.thread));
     g_assert_cmpstr(fake.answers->str, ==, "F");
-    g_assert_cmpstr(run.errors, ==, "Error: the server answered with status 403\n");
+    g_assert_cmpstr(run.errors, ==, "Operation failed. Error: the server answered with status 403\n");
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
 }
 
@@ -429,12 +474,14 @@ test_file_rule(void)
     g_assert_false(xe_file_is_allowed(&options, new_here, FALSE));
     g_assert_true(xe_file_is_allowed(&options, new_here, TRUE));
     g_assert_true(xe_file_is_allowed(&options, "new", TRUE));
+    g_assert_false(xe_file_is_allowed(&options, ".profile", TRUE));
 }
 
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    signal(SIGPIPE, SIG_IGN); /* as the program does */
     g_test_add_func("/cli/client/does-what-messages-say", test_messages);
     g_test_add_func("/cli/client/lost-connection-is-status-1", test_lost_connection);
     g_test_add_func("/cli/client/http-instead-of-greeting-is-a-server-error", test_http_answer);
@@ -446,6 +493,10 @@ main(int argc, char **argv)
     g_test_add_func("/cli/client/downloads-into-a-new-private-file", test_get);
     g_test_add_func("/cli/client/failed-download-leaves-no-file", test_failed_get_leaves_nothing);
     g_test_add_func("/cli/client/uploads-after-the-head-of-the-reply", test_put);
+    for (gsize i = 0; i < G_N_ELEMENTS(odd_cases); i++) {
+        g_autofree char *name = g_strdup_printf("/cli/client/odd-server/%s", odd_cases[i].name);
+        g_test_add_data_func(name, &odd_cases[i], test_odd_server);
+    }
     g_test_add_func("/cli/client/file-names-must-be-on-the-command-line", test_file_rule);
     return g_test_run();
 }

@@ -10,8 +10,9 @@
 
 #define SETTINGS_MAX_BYTES 65536
 
-/* Ours, then the one other toolstacks of this API use. */
-static const char *const default_sockets[] = {"/run/xylem/xapi", "/var/lib/xcp/xapi", NULL};
+/* Ours as installed and as started by hand, then the one other toolstacks of this API use. */
+static const char *const default_sockets[] = {"/run/xylem/xapi.sock", "/var/lib/xylem/xapi.sock",
+                                              "/var/lib/xcp/xapi", NULL};
 
 /* ~/.xe, or NULL: it is optional. */
 static char *

@@ -53,7 +53,8 @@ set_port(XeOptions *options, const char *value, GError **error)
 {
     gint64 port = 0;
     if (!base_int_parse(value, &port) || port < 1 || port > G_MAXUINT16)
-        return base_error_set(error, BASE_ERROR_INVALID, "'%s' is no port number", value);
+        return base_error_set(error, BASE_ERROR_INVALID, "Port number must be an integer (1-65535), not '%s'",
+                              value);
     options->port = (guint16)port;
     return TRUE;
 }

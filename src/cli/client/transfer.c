@@ -11,11 +11,13 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "cli/client/http.h"
 #include "cli/client/terminal.h"
 
-#define COPY_BYTES  (128 * 1024)
-#define CONSOLE_END 0x1d /* Ctrl-] */
+#define COPY_BYTES     (128 * 1024)
+#define CONSOLE_END    0x1d               /* Ctrl-] */
+#define LOAD_MAX_BYTES (32 * 1024 * 1024) /* servers take no more */
 
 /* Tells the server now and then that a long transfer is alive. */
 typedef struct Heartbeat {
@@ -86,8 +88,9 @@ xe_file_is_allowed(const XeOptions *options, const char *path, gboolean may_be_n
     if (!may_be_new)
         return FALSE;
     g_autofree char *folder = g_path_get_dirname(wanted);
+    g_autofree char *name = g_path_get_basename(wanted);
     g_autofree char *here = g_get_current_dir();
-    return strcmp(folder, here) == 0;
+    return strcmp(folder, here) == 0 && name[0] != '.'; /* in a home directory those steer programs */
 }
 
 static gboolean
@@ -137,12 +140,7 @@ read_whole_file(XeClient *client, const char *path, char **ret_text, gsize *ret_
 {
     if (!require_allowed(client, path, FALSE, error))
         return FALSE;
-    if (!g_file_get_contents(path, ret_text, ret_length, error))
-        return FALSE;
-    if (*ret_length <= G_MAXINT32)
-        return TRUE;
-    g_clear_pointer(ret_text, g_free);
-    return base_error_set(error, BASE_ERROR_TOO_LARGE, "'%s' is too large to send", path);
+    return base_file_read(path, LOAD_MAX_BYTES, ret_text, ret_length, error);
 }
 
 gboolean

@@ -6,7 +6,7 @@
 
 /**
  * xe_file_is_allowed:
- * @may_be_new: also a file in the current directory (downloads)
+ * @may_be_new: also a file in the current directory that is not hidden (downloads)
  *
  * Whether the server may name @path: only what the user gave as the value of some "key=value" word, compared
  * after normalisation. A server that is not honest could otherwise read any file of the user's. Source:
