@@ -36,6 +36,10 @@ struct Tasks {
 /** task_actor: for transactions made on behalf of @task. Borrowed from it. */
 DbActor task_actor(const Task *task);
 
+/** task_new: not in the table and without a row yet; its ref is made up. */
+Task *task_new(Tasks *tasks, const TaskSpec *spec);
+void task_unref(Task *task); /* NULL is fine */
+
 /* Clearing away what has ended. */
 void tasks_init_ended(Tasks *tasks);
 void tasks_clear_ended(Tasks *tasks);

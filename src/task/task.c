@@ -22,7 +22,7 @@ mark_clear(gpointer data)
     g_free(((TaskMark *)data)->ref);
 }
 
-static void
+void
 task_unref(Task *task)
 {
     if (task == NULL || !g_atomic_ref_count_dec(&task->references))
@@ -76,7 +76,7 @@ task_cancellable(Task *task)
     return task->cancellable;
 }
 
-static Task *
+Task *
 task_new(Tasks *tasks, const TaskSpec *spec)
 {
     g_autofree char *uuid = base_uuid_new();

@@ -33,6 +33,15 @@ typedef struct TaskSpec {
 
 /** task_begin: a pending task. */
 Task *task_begin(Tasks *tasks, const TaskSpec *spec, GError **error);
+/**
+ * task_adopt:
+ * @ref: a pending task that a client made for this (task.create)
+ * @spec: who runs it; label, parent and is_durable stay what the row says
+ *
+ * As task_begin(), for a row that is there. Whether @ref is the caller's to use is checked above. Errors:
+ * HANDLE_INVALID, OPERATION_NOT_ALLOWED (it has ended, or is running already).
+ */
+Task *task_adopt(Tasks *tasks, const char *ref, const TaskSpec *spec, GError **error);
 /** task_ref: borrowed. */
 const char *task_ref(const Task *task);
 /** task_cancellable: borrowed; triggered by tasks_cancel() and tasks_cancel_all(). */
