@@ -6,9 +6,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log_journal.h"
+#include "base/unix_socket.h"
 
 /* Runs @write_lines with stderr going to a file and returns what was written. */
 static char *
@@ -67,8 +71,11 @@ write_context(void)
 {
     base_log_set_context("task=ab12 vm=demo");
     log_info("within");
+    g_autofree char *context = base_log_context();
     base_log_set_context(NULL);
     log_info("without");
+    g_assert_cmpstr(context, ==, "task=ab12 vm=demo");
+    g_assert_null(base_log_context());
 }
 
 static void
@@ -79,14 +86,74 @@ test_context(void)
     assert_matches(" info prog task=ab12 vm=demo: within\\n.* info prog: without\\n$", text);
 }
 
+/* As under systemd: JOURNAL_STREAM names the file that stderr is; but no journal listens. */
+static void
+write_below_journal(void)
+{
+    struct stat status;
+    g_assert_cmpint(fstat(STDERR_FILENO, &status), ==, 0);
+    g_autofree char *stream = g_strdup_printf("%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT,
+                                              (guint64)status.st_dev, (guint64)status.st_ino);
+    g_setenv("JOURNAL_STREAM", stream, TRUE);
+    g_assert_true(log_journal_is_stderr());
+    base_log_init("prog", LOG_LEVEL_INFO);
+    write_levels();
+}
+
 static void
 test_journal(void)
 {
-    g_setenv("JOURNAL_STREAM", "8:1", TRUE);
-    base_log_init("prog", LOG_LEVEL_INFO);
+    if (access(LOG_JOURNAL_SOCKET, F_OK) == 0) {
+        g_test_skip("this machine has a journal, which would take the entries");
+        return;
+    }
+    g_autofree char *text = captured(write_below_journal);
     g_unsetenv("JOURNAL_STREAM");
-    g_autofree char *text = captured(write_levels);
     g_assert_cmpstr(text, ==, "<6>info prog: shown 1\n<3>error prog: shown 2\n");
+}
+
+static void
+test_other_stream(void)
+{
+    g_setenv("JOURNAL_STREAM", "8:1", TRUE);
+    g_assert_false(log_journal_is_stderr());
+    g_unsetenv("JOURNAL_STREAM");
+    g_assert_false(log_journal_is_stderr());
+}
+
+/* A socket that stands for the journal's. */
+static void
+test_journal_fields(void)
+{
+    g_autofree char *folder = g_dir_make_tmp("log-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(folder, "socket", NULL);
+    auto_fd journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    g_assert_cmpint(log_journal_open(path), ==, -1);
+    g_assert_cmpint(base_unix_bind(journal, path), ==, 0);
+    auto_fd fd = log_journal_open(path);
+    g_assert_cmpint(fd, >=, 0);
+
+    char entry[1024] = "";
+    g_assert_true(log_journal_send(fd, '4', "prog", "task=ab12 VM.start vm-uuid=x=y =z", "a message"));
+    g_assert_cmpint(recv(journal, entry, sizeof entry - 1, 0), >, 0);
+    g_assert_cmpstr(
+        entry, ==,
+        "PRIORITY=4\nSYSLOG_IDENTIFIER=prog\nMESSAGE=a message\nXYLEM_TASK=ab12\nXYLEM_VM_UUID=x=y\n");
+    base_fd_clear(&journal);
+    g_assert_false(log_journal_send(fd, '4', "prog", NULL, "nobody listens"));
+    unlink(path);
+    rmdir(folder);
+}
+
+static void
+test_secret_name(void)
+{
+    g_autofree char *one = base_log_secret_name("OpaqueRef:1");
+    g_autofree char *again = base_log_secret_name("OpaqueRef:1");
+    g_autofree char *two = base_log_secret_name("OpaqueRef:2");
+    g_assert_cmpstr(one, ==, again);
+    g_assert_cmpstr(one, !=, two);
+    g_assert_cmpuint(strlen(one), ==, 12);
 }
 
 static void
@@ -151,6 +218,7 @@ test_level_names(void)
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_assert_true(base_log_level_from_name(names[i], &level));
+        g_assert_cmpstr(base_log_level_name(level), ==, names[i]);
         g_assert_cmpint(level, ==, (int)i);
     }
     g_assert_false(base_log_level_from_name("loud", &level));
@@ -162,7 +230,10 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/base/log/lines-below-the-level-are-dropped", test_levels);
     g_test_add_func("/base/log/context-stands-in-each-line", test_context);
-    g_test_add_func("/base/log/journal-gets-priority-and-no-time", test_journal);
+    g_test_add_func("/base/log/below-a-journal-that-is-deaf-lines-have-priority-and-no-time", test_journal);
+    g_test_add_func("/base/log/other-streams-are-no-journal", test_other_stream);
+    g_test_add_func("/base/log/context-becomes-fields-of-the-journal", test_journal_fields);
+    g_test_add_func("/base/log/secrets-have-short-names", test_secret_name);
     g_test_add_func("/base/log/a-message-is-one-bounded-line", test_one_line);
     g_test_add_func("/base/log/threads-do-not-mix-lines", test_threads);
     g_test_add_func("/base/log/level-names-are-known", test_level_names);
