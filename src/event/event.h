@@ -31,15 +31,18 @@ typedef void (*EventAnswer)(gpointer data, Value *result, const GError *error);
 /**
  * event_from_start:
  * @session: ref of the caller's session, known to be live
- * @classes: array of strings: "*", a class in any case, or "class/OpaqueRef:..."; others match nothing
+ * @classes: array of strings: "*", a class in any case, or "class/OpaqueRef:..."; unknown classes match
+ * nothing
  * @token: "" for all there is, or one from an earlier answer or event_inject()
  * @timeout_seconds: negative or not a number: 24 hours
  *
  * Answers with the struct {events, valid_ref_counts, token} once something of @classes has changed after
- * @token, or at the time-out, then with no events. Answers on any thread, maybe even before this returns. The
- * caller owns the returned wait: event_wait_unref(). Errors of the answer: EVENT_FROM_TOKEN_PARSE_FAILURE
- * [token], EVENTS_LOST [] (changes between @token and now are no longer known), SESSION_INVALID [session]
- * (event_cancel_session()), BASE_ERROR_CANCELLED.
+ * @token, or at the time-out, then with no events. Who comes back with the token of an answer is told no
+ * sooner than 50 ms after that answer, so that changes that follow each other are told together; waits for
+ * tasks only are told at once. Answers on any thread, maybe even before this returns. The caller owns the
+ * returned wait: event_wait_unref(). Errors of the answer: EVENT_SUBSCRIPTION_PARSE_FAILURE [class],
+ * EVENT_FROM_TOKEN_PARSE_FAILURE [token], EVENTS_LOST [] (changes between @token and now are no longer
+ * known), SESSION_INVALID [session] (event_cancel_session()), BASE_ERROR_CANCELLED.
  */
 EventWait *event_from_start(EventHub *hub, const char *session, const Value *classes, const char *token,
                             double timeout_seconds, EventAnswer answer, gpointer data);
@@ -67,10 +70,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EventWait, event_wait_unref)
  * away. */
 void event_cancel_session(EventHub *hub, const char *session);
 
-/** event_register: adds @classes (array of strings as above) to what is queued for @session from now on. */
-void event_register(EventHub *hub, const char *session, const Value *classes);
-/** event_unregister: takes them off again; with none left the queue goes away. */
-void event_unregister(EventHub *hub, const char *session, const Value *classes);
+/** event_register: adds @classes (array of strings as above) to what is queued for @session from now on.
+ * Errors: EVENT_SUBSCRIPTION_PARSE_FAILURE [class]. */
+gboolean event_register(EventHub *hub, const char *session, const Value *classes, GError **error);
+/** event_unregister: takes them off again; with none left the queue goes away. Errors as above. */
+gboolean event_unregister(EventHub *hub, const char *session, const Value *classes, GError **error);
 
 /**
  * event_inject:
@@ -83,5 +87,5 @@ void event_unregister(EventHub *hub, const char *session, const Value *classes);
 char *event_inject(EventHub *hub, const DbActor *actor, const char *class_name, const char *ref,
                    GError **error);
 
-/** event_current_id: event.get_current_id. */
+/** event_current_id: event.get_current_id: the least that the next event's id can be. */
 gint64 event_current_id(EventHub *hub);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* event.from: the difference between the database at a token and now. */
+/* event.from: the difference between the database at a token and now.
+ *
+ * A change is told at once to who has been waiting quietly; who has just been told something hears of what
+ * follows a little later, and all together: see rest_after(). */
 #include "event/internal.h"
 
 #include "event/token.h"
@@ -15,11 +18,12 @@ counts_value(const DbDelta *delta)
     Value *counts = value_map_new(model_n_classes);
 
     for (gsize i = 0; i < model_n_classes; i++)
-        if (model_classes[i].has_events)
+        if (model_classes[i].has_rows)
             value_map_set(counts, model_classes[i].event_name, value_count((gint64)delta->counts[i]));
     return counts;
 }
 
+/* Kept by the peer outside of its database, without generations. */
 static gboolean
 is_message(const DbDeltaChange *change)
 {
@@ -34,12 +38,12 @@ add_events(EventHub *hub, const DbDelta *delta, gboolean of_messages, Value *eve
         if (is_message(change) != of_messages)
             continue;
         Value *snapshot = change->row != NULL ? event_snapshot(hub, change->row) : NULL;
-        value_array_add(events, event_record_new(change->changed, change->class_id, change->operation,
-                                                 change->ref, snapshot));
+        value_array_add(events, event_record_new(of_messages ? 0 : change->changed, 0, change->class_id,
+                                                 change->operation, change->ref, snapshot));
     }
 }
 
-/* Source: protocol notes, section 2: messages, then add, mod, del. */
+/* Source: protocol notes, section 2: messages (with id 0), then add, mod, del. */
 static Value *
 answer_value(EventHub *hub, const DbDelta *delta)
 {
@@ -73,6 +77,49 @@ fail_lost(EventWait *wait)
     event_wait_fail(wait, error);
 }
 
+/* With the mutex held. */
+static void
+forget_told(EventHub *hub, gint64 now)
+{
+    for (EventTold *first; (first = g_queue_peek_head(&hub->told)) != NULL;) {
+        if (first->when + EVENT_FROM_REST_US > now)
+            return;
+        g_free(g_queue_pop_head(&hub->told));
+    }
+}
+
+/* On the loop: clients that come back with this generation have just been told something. */
+static void
+note_told(EventHub *hub, guint64 generation)
+{
+    gint64 now = g_get_monotonic_time();
+
+    g_mutex_lock(&hub->mutex);
+    forget_told(hub, now);
+    EventTold *last = g_queue_peek_tail(&hub->told);
+    if (last == NULL || last->generation != generation) {
+        last = g_new0(EventTold, 1);
+        last->generation = generation;
+        g_queue_push_tail(&hub->told, last);
+    }
+    last->when = now;
+    g_mutex_unlock(&hub->mutex);
+}
+
+/* With the mutex held: until when a client with this token is to be left in peace. Tokens belong to no
+ * session, so the answer that gave it is found by its generation. */
+static gint64
+rest_after(EventHub *hub, guint64 generation)
+{
+    forget_told(hub, g_get_monotonic_time());
+    for (const GList *link = hub->told.tail; link != NULL; link = link->prev) {
+        const EventTold *told = link->data;
+        if (told->generation <= generation)
+            return told->generation == generation ? told->when + EVENT_FROM_REST_US : 0;
+    }
+    return 0;
+}
+
 void
 event_from_look(EventWait *wait, gboolean is_timed_out)
 {
@@ -94,10 +141,13 @@ event_from_look(EventWait *wait, gboolean is_timed_out)
         return;
     if (!claim(wait))
         return;
-    if (delta->is_lost)
+    if (delta->is_lost) {
         fail_lost(wait);
-    else
-        event_wait_succeed(wait, answer_value(wait->hub, delta));
+        return;
+    }
+    if (delta->n_changes > 0)
+        note_told(wait->hub, delta->generation);
+    event_wait_succeed(wait, answer_value(wait->hub, delta));
 }
 
 static gint64
@@ -115,19 +165,18 @@ event_from_start(EventHub *hub, const char *session, const Value *classes, const
     EventWait *wait = event_wait_new(hub, WAIT_FROM, session, answer, data);
 
     wait->subscription = event_subscription_new();
-    event_subscription_add(wait->subscription, classes);
+    gboolean is_fine = event_subscription_check(classes, &wait->refusal) &&
+                       event_subscription_add(wait->subscription, classes, &wait->refusal) &&
+                       event_token_parse(token, &wait->since, &wait->refusal);
     wait->interests = event_subscription_interests(wait->subscription);
-    wait->pace = event_subscription_is_tasks_only(wait->subscription) ? PACE_AT_ONCE : PACE_FROM;
-    gboolean is_token = event_token_parse(token, &wait->since, &wait->refusal);
-    /* Changes that are there already rest for a while too, as more often follow; but who knows nothing yet
-     * gets all now. */
-    gboolean is_first = !is_token || wait->since == 0;
+    gboolean rests = is_fine && !event_subscription_is_tasks_only(wait->subscription);
 
     g_mutex_lock(&hub->mutex);
+    wait->rest_until = rests ? rest_after(hub, wait->since) : 0;
     event_wait_begin(wait, deadline_after(timeout_seconds));
-    event_wait_wake(wait, is_first ? PACE_AT_ONCE : wait->pace);
+    event_wait_wake(wait, wait->rest_until);
     event_hub_reschedule(hub);
     g_mutex_unlock(&hub->mutex);
-    event_wait_check_session(wait);
+    event_check_session(hub, session);
     return wait;
 }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "db/test_model.h"
+#include "event/internal.h"
 #include "event/test_answer.h"
 #include "event/token.h"
 
@@ -77,7 +78,7 @@ test_empty_token_gives_all_as_add(void)
 }
 
 static void
-test_counts_cover_every_class_with_events(void)
+test_counts_cover_every_class_with_rows(void)
 {
     g_autoptr(Db) db = open_db();
     g_autoptr(EventHub) hub = event_hub_new(db);
@@ -89,11 +90,11 @@ test_counts_cover_every_class_with_events(void)
     call(hub, test_classes("host"), "", 0.0, &answer);
     assert_events(&answer, "");
     const Value *counts = value_map_get(answer.result, "valid_ref_counts");
-    g_assert_cmpuint(value_size(counts), ==, 7); /* neither session nor event */
+    g_assert_cmpuint(value_size(counts), ==, 9); /* not event */
     g_assert_cmpint(value_kind(value_map_get(counts, "vm")), ==, VALUE_COUNT);
     g_assert_cmpint(value_get_int(value_map_get(counts, "vm")), ==, 2);
     g_assert_cmpint(value_get_int(value_map_get(counts, "vdi")), ==, 0);
-    g_assert_null(value_map_get(counts, "session"));
+    g_assert_cmpint(value_get_int(value_map_get(counts, "session")), ==, 3);
 }
 
 static void
@@ -209,7 +210,7 @@ test_unknown_classes_match_nothing(void)
     g_autoptr(EventHub) hub = event_hub_new(db);
     test_make(db, CLASS_VM, "a");
     test_make(db, CLASS_SESSION, NULL);
-    const char *const texts[] = {"no_such", "session", "no_such/OpaqueRef:1", "", NULL};
+    const char *const texts[] = {"no_such", "session", "no_such/OpaqueRef:1", NULL};
     g_auto(TestAnswer) answer = {0};
 
     call(hub, value_array_of_strings(texts), "", 0.0, &answer);
@@ -229,6 +230,18 @@ test_bad_token_is_refused(void)
         call(hub, test_classes("*"), tokens[i], FOREVER, &answer);
         test_assert_api_error(&answer.error, "EVENT_FROM_TOKEN_PARSE_FAILURE", tokens[i], NULL);
     }
+}
+
+static void
+test_malformed_classes_are_refused(void)
+{
+    g_autoptr(Db) db = open_db();
+    g_autoptr(EventHub) hub = event_hub_new(db);
+    const char *const texts[] = {"vm", "vm/a/b", NULL};
+    g_auto(TestAnswer) answer = {0};
+
+    call(hub, value_array_of_strings(texts), "", FOREVER, &answer);
+    test_assert_api_error(&answer.error, "EVENT_SUBSCRIPTION_PARSE_FAILURE", "vm/a/b", NULL);
 }
 
 static void
@@ -390,6 +403,67 @@ test_derived_fields_make_mods(void)
     test_assert_refs(value_ref(value_map_get(snapshot, "VBDs")), vbd, NULL);
 }
 
+static guint
+n_woken(EventHub *hub)
+{
+    g_mutex_lock(&hub->mutex);
+    guint n = (guint)g_sequence_get_length(hub->due);
+    g_mutex_unlock(&hub->mutex);
+    return n;
+}
+
+/* Keeps the hub's loop from looking while the test has the mutex. */
+typedef struct Hold {
+    GMutex mutex;
+    gint is_standing; /* atomic */
+} Hold;
+
+static void
+stand_still(gpointer data)
+{
+    Hold *hold = data;
+
+    g_atomic_int_set(&hold->is_standing, TRUE);
+    g_mutex_lock(&hold->mutex);
+    g_mutex_unlock(&hold->mutex);
+}
+
+/* What a commit costs must not follow the number of those who wait for other things. */
+static void
+test_commit_wakes_only_whom_it_concerns(void)
+{
+    enum { N_WAITS = 10000, N_KINDS = 3 };
+    static const char *const subscriptions[N_KINDS] = {"host", "vm/OpaqueRef:none", "task"};
+    g_autoptr(Db) db = open_db();
+    g_autoptr(EventHub) hub = event_hub_new(db);
+    g_autofree char *token = token_now(db);
+    g_autoptr(GPtrArray) waits = g_ptr_array_new_with_free_func((GDestroyNotify)event_wait_unref);
+    g_auto(TestAnswer) unwanted = {0}, wanted = {0};
+    g_autoptr(Value) classes = test_classes("vm");
+
+    for (int i = 0; i < N_WAITS; i++) {
+        g_autoptr(Value) others = test_classes(subscriptions[i % N_KINDS]);
+        g_ptr_array_add(waits,
+                        event_from_start(hub, SESSION, others, token, FOREVER, test_answer_take, &unwanted));
+    }
+    while (n_woken(hub) > 0) /* each is looked at once as it begins */
+        g_thread_yield();
+    Hold hold = {0};
+    g_mutex_lock(&hold.mutex);
+    loop_call(hub->loop, stand_still, &hold);
+    while (!g_atomic_int_get(&hold.is_standing))
+        g_thread_yield();
+    g_autoptr(EventWait) wait =
+        event_from_start(hub, SESSION, classes, token, FOREVER, test_answer_take, &wanted);
+    test_make(db, CLASS_VM, "a");
+    g_assert_cmpuint(n_woken(hub), ==, 1);
+    g_mutex_unlock(&hold.mutex);
+    test_answer_wait(&wanted);
+    for (guint i = 0; i < waits->len; i++)
+        g_assert_true(event_wait_cancel(waits->pdata[i]));
+    g_assert_false(test_answer_is_there(&unwanted));
+}
+
 /* A client that follows tokens while others write must end with what is there. */
 static gpointer
 write_much(gpointer data)
@@ -532,8 +606,8 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/event/from/empty-token-gives-all-as-add", test_empty_token_gives_all_as_add);
-    g_test_add_func("/event/from/counts-cover-every-class-with-events",
-                    test_counts_cover_every_class_with_events);
+    g_test_add_func("/event/from/counts-cover-every-class-with-rows",
+                    test_counts_cover_every_class_with_rows);
     g_test_add_func("/event/from/difference-since-token", test_difference_since_token);
     g_test_add_func("/event/from/messages-come-first", test_messages_come_first);
     g_test_add_func("/event/from/waits-for-what-concerns-it", test_waits_for_what_concerns_it);
@@ -542,6 +616,7 @@ main(int argc, char **argv)
                     test_time_out_is_success_without_events);
     g_test_add_func("/event/from/unknown-classes-match-nothing", test_unknown_classes_match_nothing);
     g_test_add_func("/event/from/bad-token-is-refused", test_bad_token_is_refused);
+    g_test_add_func("/event/from/malformed-classes-are-refused", test_malformed_classes_are_refused);
     g_test_add_func("/event/from/foreign-token-loses-events", test_foreign_token_loses_events);
     g_test_add_func("/event/from/old-token-loses-events", test_old_token_loses_events);
     g_test_add_func("/event/from/injected-token-reports-the-object", test_injected_token_reports_the_object);
@@ -551,6 +626,8 @@ main(int argc, char **argv)
     g_test_add_func("/event/from/cancelled-wait-never-answers", test_cancelled_wait_never_answers);
     g_test_add_func("/event/from/end-of-hub-answers-all", test_end_of_hub_answers_all);
     g_test_add_func("/event/from/derived-fields-make-mods", test_derived_fields_make_mods);
+    g_test_add_func("/event/from/commit-wakes-only-whom-it-concerns",
+                    test_commit_wakes_only_whom_it_concerns);
     g_test_add_func("/event/from/followers-miss-nothing", test_followers_miss_nothing);
     g_test_add_func("/event/from/crowd", test_crowd);
     return g_test_run();

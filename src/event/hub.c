@@ -15,7 +15,7 @@ wake_list(GQueue *list)
 {
     for (EventWait *wait; list != NULL && (wait = g_queue_peek_head(list)) != NULL;) {
         gboolean is_last = list->length == 1; /* waking the last of an object's list frees the list */
-        event_wait_wake(wait, wait->pace);
+        event_wait_wake(wait, wait->rest_until);
         if (is_last)
             return;
     }
@@ -50,13 +50,14 @@ on_commit(gpointer data, guint64 generation, const DbChange *changes, gsize n_ch
 static void
 take_due(EventHub *hub, gint64 now, GPtrArray *due)
 {
-    for (int pace = 0; pace < PACE_N; pace++) {
-        GQueue *line = &hub->lines[pace];
-        for (EventWait *wait; (wait = g_queue_peek_head(line)) != NULL && wait->due <= now;) {
-            g_queue_unlink(line, &wait->line_link);
-            wait->line = NULL;
-            g_ptr_array_add(due, event_wait_ref(wait));
-        }
+    for (;;) {
+        GSequenceIter *first = g_sequence_get_begin_iter(hub->due);
+        EventWait *wait = g_sequence_iter_is_end(first) ? NULL : g_sequence_get(first);
+        if (wait == NULL || wait->due > now)
+            return;
+        g_sequence_remove(first);
+        wait->due_place = NULL;
+        g_ptr_array_add(due, event_wait_ref(wait));
     }
 }
 
@@ -130,6 +131,7 @@ event_hub_new(Db *db)
     hub->by_class = g_new0(GQueue, model_n_classes);
     hub->by_object = g_hash_table_new_full(event_object_hash, event_object_equal,
                                            (GDestroyNotify)event_object_free, (GDestroyNotify)g_queue_free);
+    hub->due = g_sequence_new(NULL);
     hub->deadlines = g_sequence_new(NULL);
     hub->ready_time = G_MAXINT64;
     hub->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_queue_free);
@@ -190,7 +192,9 @@ event_hub_free(EventHub *hub)
     g_hash_table_unref(hub->queues);
     g_hash_table_unref(hub->sessions);
     g_hash_table_unref(hub->by_object);
+    g_sequence_free(hub->due);
     g_sequence_free(hub->deadlines);
+    g_queue_clear_full(&hub->told, g_free);
     g_free(hub->by_class);
     g_mutex_clear(&hub->mutex);
     g_free(hub);
@@ -229,5 +233,5 @@ event_inject(EventHub *hub, const DbActor *actor, const char *class_name, const 
 gint64
 event_current_id(EventHub *hub)
 {
-    return (gint64)db_generation(hub->db);
+    return (gint64)db_generation(hub->db) + 1;
 }

@@ -6,9 +6,11 @@
 #include "event/event.h"
 #include "event/subscription.h"
 
-/* Changes that come close together are told together: how long a wait rests after it was woken. Source:
- * protocol notes, section 2. */
-typedef enum EventPace { PACE_AT_ONCE, PACE_FROM, PACE_NEXT, PACE_N } EventPace;
+/* Changes that come close together are told together. A client of event.from that has been told something is
+ * told more this long after it; event.next, which has no token to know its last answer by, answers this long
+ * after the first event. Source: protocol notes, section 2. */
+#define EVENT_FROM_REST_US (50 * 1000)
+#define EVENT_NEXT_REST_US (200 * 1000)
 
 typedef enum EventWaitKind { WAIT_FROM, WAIT_NEXT } EventWaitKind;
 
@@ -31,18 +33,17 @@ struct EventWait {
     EventSubscription *subscription;
     GArray *interests; /* of DbInterest, borrowed from the subscription */
     guint64 since;
-    GError *refusal; /* what it is answered with at once; NULL: none */
+    GError *refusal;   /* what it is answered with at once; NULL: none */
+    gint64 rest_until; /* monotonic, microseconds: not to be answered with events before it */
 
     /* The hub's, under its mutex. */
     gboolean is_over; /* answered, being answered, or cancelled */
-    EventPace pace;
     EventNode *nodes; /* one per interest; one in all for "*" */
     gsize n_nodes;
     GSequenceIter *deadline_place; /* NULL: none */
     gint64 deadline;               /* monotonic, microseconds */
-    GList line_link;               /* in hub->lines */
-    GQueue *line;                  /* the one; NULL: none */
-    gint64 due;                    /* when to look again, in a line */
+    GSequenceIter *due_place;      /* in hub->due; NULL: not woken */
+    gint64 due;                    /* when to look again */
     GList session_link;            /* in the session's list */
 };
 
@@ -51,9 +52,16 @@ typedef struct EventQueued {
     DbOperation operation;
     int class_id;
     guint64 id;
+    gint64 time_s; /* since 1970 */
     Value *ref;
     DbRow *row; /* NULL for DB_DEL */
 } EventQueued;
+
+/* An answer with events of event.from. */
+typedef struct EventTold {
+    guint64 generation; /* that its token holds */
+    gint64 when;        /* monotonic, microseconds */
+} EventTold;
 
 /* What event.register made for a session. */
 typedef struct EventQueue {
@@ -74,8 +82,9 @@ struct EventHub {
     GQueue *by_class;      /* by class id: waits for the class */
     GQueue all;            /* waits for everything */
     GHashTable *by_object; /* EventObject -> GQueue of waits */
-    GQueue lines[PACE_N];  /* woken waits, the next due first */
+    GSequence *due;        /* of EventWait: woken ones, the next due first */
     GSequence *deadlines;  /* of EventWait, the next first */
+    GQueue told;           /* of EventTold, by generation and by time: the last EVENT_FROM_REST_US */
     gint64 ready_time;     /* of the source; G_MAXINT64 for never */
     GHashTable *sessions;  /* ref -> GQueue of waits */
     GHashTable *queues;    /* session ref -> EventQueue */
@@ -94,16 +103,18 @@ void event_wait_begin(EventWait *wait, gint64 deadline);
 void event_wait_arm(EventWait *wait);
 /** event_wait_disarm: see event_wait_arm(). */
 void event_wait_disarm(EventWait *wait);
-/** event_wait_wake: lets the loop look at it after its pace's delay. */
-void event_wait_wake(EventWait *wait, EventPace pace);
+/** event_wait_wake: lets the loop look at it at @due (monotonic, microseconds), at once if that has passed.
+ */
+void event_wait_wake(EventWait *wait, gint64 due);
 /** event_wait_claim: ends it: FALSE if somebody else did. The caller answers it, without the mutex, and then
  * drops the hub's reference. */
 gboolean event_wait_claim(EventWait *wait);
-/** event_hub_reschedule: sets the source's time from lines and deadlines. */
+/** event_hub_reschedule: sets the source's time from what is due and from deadlines. */
 void event_hub_reschedule(EventHub *hub);
 
-/** event_wait_check_session: without the mutex, once the wait has begun: ends it if its session is gone. */
-void event_wait_check_session(EventWait *wait);
+/** event_check_session: without the mutex, once something of it has begun here: ends that if the session is
+ * gone. */
+void event_check_session(EventHub *hub, const char *session);
 
 /** event_wait_fail: without the mutex: answers a claimed wait with @error and drops the hub's reference. */
 void event_wait_fail(EventWait *wait, const GError *error);
@@ -123,7 +134,9 @@ void event_queue_free(gpointer queue);
 
 /* -- record.c -- */
 
-/** event_record_new: one event as clients get it. @snapshot is taken over; NULL for DB_DEL. */
-Value *event_record_new(guint64 id, int class_id, DbOperation operation, Value *ref, Value *snapshot);
+/** event_record_new: one event as clients get it. @time_s: since 1970; 0 in event.from. @snapshot is taken
+ * over; NULL for DB_DEL. */
+Value *event_record_new(guint64 id, gint64 time_s, int class_id, DbOperation operation, Value *ref,
+                        Value *snapshot);
 /** event_snapshot: on the loop: (transfer full): a row's record. */
 Value *event_snapshot(EventHub *hub, const DbRow *row);

@@ -41,10 +41,10 @@ event_bytes(const EventQueued *queued)
 }
 
 static void
-wake_all(GQueue *waits, EventPace pace)
+wake_all(GQueue *waits, gint64 due)
 {
     for (EventWait *wait; (wait = g_queue_peek_head(waits)) != NULL;)
-        event_wait_wake(wait, pace); /* leaves @waits by this */
+        event_wait_wake(wait, due); /* leaves @waits by this */
 }
 
 static void
@@ -53,8 +53,12 @@ queue_add(EventQueue *queue, guint64 generation, const DbChange *change)
     if (queue->is_lost)
         return;
     EventQueued *queued = g_new(EventQueued, 1);
-    *queued = (EventQueued){change->operation, change->class_id, generation, value_string(change->ref),
-                            change->row != NULL ? db_row_ref(change->row) : NULL};
+    *queued = (EventQueued){.operation = change->operation,
+                            .class_id = change->class_id,
+                            .id = generation,
+                            .time_s = g_get_real_time() / G_USEC_PER_SEC,
+                            .ref = value_string(change->ref),
+                            .row = change->row != NULL ? db_row_ref(change->row) : NULL};
     g_queue_push_tail(&queue->events, queued);
     queue->n_bytes += event_bytes(queued);
     if (queue->n_bytes <= QUEUE_MAX_BYTES)
@@ -77,7 +81,7 @@ event_queues_add(EventHub *hub, guint64 generation, const DbChange *changes, gsi
             if (event_subscription_matches(queue->subscription, changes[i].class_id, changes[i].ref))
                 queue_add(queue, generation, &changes[i]);
         if (queue->is_lost || !g_queue_is_empty(&queue->events))
-            wake_all(&queue->waits, PACE_NEXT);
+            wake_all(&queue->waits, g_get_monotonic_time() + EVENT_NEXT_REST_US);
     }
 }
 
@@ -90,8 +94,8 @@ events_value(EventHub *hub, GQueue *events)
 
     for (EventQueued *queued; (queued = g_queue_pop_head(events)) != NULL; queued_free(queued)) {
         Value *snapshot = queued->row != NULL ? event_snapshot(hub, queued->row) : NULL;
-        value_array_add(
-            array, event_record_new(queued->id, queued->class_id, queued->operation, queued->ref, snapshot));
+        value_array_add(array, event_record_new(queued->id, queued->time_s, queued->class_id,
+                                                queued->operation, queued->ref, snapshot));
     }
     return array;
 }
@@ -152,39 +156,53 @@ event_next_start(EventHub *hub, const char *session, EventAnswer answer, gpointe
     wait->nodes[0].link.data = wait;
     g_mutex_lock(&hub->mutex);
     event_wait_begin(wait, G_MAXINT64);
-    event_wait_wake(wait, PACE_AT_ONCE);
+    event_wait_wake(wait, 0);
     g_mutex_unlock(&hub->mutex);
-    event_wait_check_session(wait);
+    event_check_session(hub, session);
     return wait;
 }
 
 /* -- Registering -- */
 
-void
-event_register(EventHub *hub, const char *session, const Value *classes)
+static EventQueue *
+queue_of(EventHub *hub, const char *session)
 {
-    g_mutex_lock(&hub->mutex);
     EventQueue *queue = g_hash_table_lookup(hub->queues, session);
+
     if (queue == NULL) {
         queue = g_new0(EventQueue, 1);
         queue->subscription = event_subscription_new();
         g_hash_table_insert(hub->queues, g_strdup(session), queue);
     }
-    event_subscription_add(queue->subscription, classes);
-    g_mutex_unlock(&hub->mutex);
+    return queue;
 }
 
-void
-event_unregister(EventHub *hub, const char *session, const Value *classes)
+gboolean
+event_register(EventHub *hub, const char *session, const Value *classes, GError **error)
 {
+    if (!event_subscription_check(classes, error))
+        return FALSE;
+    g_mutex_lock(&hub->mutex);
+    gboolean is_fine = event_subscription_add(queue_of(hub, session)->subscription, classes, error);
+    g_mutex_unlock(&hub->mutex);
+    event_check_session(hub, session);
+    return is_fine;
+}
+
+gboolean
+event_unregister(EventHub *hub, const char *session, const Value *classes, GError **error)
+{
+    if (!event_subscription_check(classes, error))
+        return FALSE;
     g_mutex_lock(&hub->mutex);
     EventQueue *queue = g_hash_table_lookup(hub->queues, session);
     if (queue != NULL) {
         event_subscription_remove(queue->subscription, classes);
         if (event_subscription_is_empty(queue->subscription)) {
-            wake_all(&queue->waits, PACE_AT_ONCE); /* to be told so */
+            wake_all(&queue->waits, 0); /* to be told so */
             g_hash_table_remove(hub->queues, session);
         }
     }
     g_mutex_unlock(&hub->mutex);
+    return TRUE;
 }

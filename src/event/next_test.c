@@ -26,7 +26,7 @@ register_classes(EventHub *hub, const char *text)
 {
     g_autoptr(Value) classes = test_classes(text);
 
-    event_register(hub, SESSION, classes);
+    g_assert_true(event_register(hub, SESSION, classes, NULL));
 }
 
 static void
@@ -34,7 +34,7 @@ unregister_classes(EventHub *hub, const char *text)
 {
     g_autoptr(Value) classes = test_classes(text);
 
-    event_unregister(hub, SESSION, classes);
+    g_assert_true(event_unregister(hub, SESSION, classes, NULL));
 }
 
 static void
@@ -88,7 +88,58 @@ test_queue_keeps_every_event(void)
     assert_events(&answer, "add vm %s; mod vm %s; del vm %s; add host %s", vm, vm, vm, host);
     const Value *snapshot = value_map_get(value_array_get(answer.result, 1), "snapshot");
     g_assert_cmpint(value_get_int(value_map_get(snapshot, "memory")), ==, 7);
+    const char *time = value_map_get_string(value_array_get(answer.result, 1), "timestamp", "");
+    g_assert_cmpint(g_ascii_strtoll(time, NULL, 10), >, 0);
     g_assert_null(value_map_get(value_array_get(answer.result, 2), "snapshot"));
+}
+
+static void
+test_malformed_classes_are_refused(void)
+{
+    g_autoptr(Db) db = open_db();
+    g_autoptr(EventHub) hub = event_hub_new(db);
+    g_autoptr(Value) classes = test_classes("vm/");
+    g_auto(TestAnswer) answer = {0};
+    g_autoptr(GError) error = NULL, other = NULL;
+
+    g_assert_false(event_register(hub, SESSION, classes, &error));
+    test_assert_api_error(&error, "EVENT_SUBSCRIPTION_PARSE_FAILURE", "vm/", NULL);
+    g_assert_false(event_unregister(hub, SESSION, classes, &other));
+    test_assert_api_error(&other, "EVENT_SUBSCRIPTION_PARSE_FAILURE", "vm/", NULL);
+    call(hub, &answer);
+    test_assert_api_error(&answer.error, "SESSION_NOT_REGISTERED", SESSION, NULL);
+}
+
+/* Nobody would ever take its events out again. */
+static void
+test_dead_session_keeps_no_queue(void)
+{
+    g_autoptr(Db) db = open_db();
+    g_autoptr(EventHub) hub = event_hub_new(db);
+    g_auto(TestAnswer) answer = {0};
+
+    test_delete(db, CLASS_SESSION, SESSION);
+    register_classes(hub, "vm");
+    g_autoptr(DbTxn) txn = db_txn_new(db, NULL);
+    db_txn_insert(txn, CLASS_SESSION, SESSION);
+    g_assert_true(db_txn_commit(txn, NULL, NULL));
+    call(hub, &answer);
+    test_assert_api_error(&answer.error, "SESSION_NOT_REGISTERED", SESSION, NULL);
+}
+
+static void
+test_current_id_is_that_of_the_next_event(void)
+{
+    g_autoptr(Db) db = open_db();
+    g_autoptr(EventHub) hub = event_hub_new(db);
+    g_auto(TestAnswer) answer = {0};
+
+    register_classes(hub, "vm");
+    gint64 id = event_current_id(hub);
+    test_make(db, CLASS_VM, "a");
+    call(hub, &answer);
+    const char *text = value_map_get_string(value_array_get(answer.result, 0), "id", "");
+    g_assert_cmpint(g_ascii_strtoll(text, NULL, 10), ==, id);
 }
 
 static void
@@ -178,6 +229,10 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/event/next/without-register-is-refused", test_next_without_register_is_refused);
     g_test_add_func("/event/next/queue-keeps-every-event", test_queue_keeps_every_event);
+    g_test_add_func("/event/next/malformed-classes-are-refused", test_malformed_classes_are_refused);
+    g_test_add_func("/event/next/dead-session-keeps-no-queue", test_dead_session_keeps_no_queue);
+    g_test_add_func("/event/next/current-id-is-that-of-the-next-event",
+                    test_current_id_is_that_of_the_next_event);
     g_test_add_func("/event/next/waits-for-an-event", test_next_waits_for_an_event);
     g_test_add_func("/event/next/unregister-ends-next", test_unregister_ends_next);
     g_test_add_func("/event/next/logout-ends-next", test_logout_ends_next);

@@ -4,14 +4,15 @@
 
 static const char *const operation_names[] = {[DB_ADD] = "add", [DB_MOD] = "mod", [DB_DEL] = "del"};
 
-/* Source: protocol notes, section 2: the id as digits, the time always "0.0", no snapshot for del. */
+/* Source: protocol notes, section 2: the id as digits, the time as those of a float, "0.0" in event.from, no
+ * snapshot for del. */
 Value *
-event_record_new(guint64 id, int class_id, DbOperation operation, Value *ref, Value *snapshot)
+event_record_new(guint64 id, gint64 time_s, int class_id, DbOperation operation, Value *ref, Value *snapshot)
 {
     Value *event = value_map_new(6);
 
     value_map_set(event, "id", value_string_printf("%" G_GUINT64_FORMAT, id));
-    value_map_set(event, "timestamp", value_string("0.0"));
+    value_map_set(event, "timestamp", value_string_printf("%" G_GINT64_FORMAT ".0", time_s));
     value_map_set(event, "class", value_string(model_classes[class_id].event_name));
     value_map_set(event, "operation", value_string(operation_names[operation]));
     value_map_set(event, "ref", value_ref(ref));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Subscription strings of event.from and event.register, read once into class ids and refs. */
+/* Subscription strings of event.from and event.register: checked, and read once into class ids and refs. */
 #include "event/subscription.h"
 
+#include "model/api_error.h"
 #include <string.h>
 
 EventObject *
@@ -101,26 +102,64 @@ change_one(EventSubscription *subscription, const char *text, gboolean is_wanted
     }
 }
 
-static void
-change_all(EventSubscription *subscription, const Value *classes, gboolean is_wanted)
+static gboolean
+refuse(const char *text, GError **error)
+{
+    const char *params[] = {text, NULL};
+
+    return api_error_set(error, "EVENT_SUBSCRIPTION_PARSE_FAILURE", params);
+}
+
+/* Source: API reference, EVENT_SUBSCRIPTION_PARSE_FAILURE: valid are *, class-name,
+ * class-name/object-reference */
+static gboolean
+is_well_formed(const char *text)
+{
+    gsize length = strspn(text, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "_");
+
+    if (strcmp(text, "*") == 0)
+        return TRUE;
+    if (length == 0)
+        return FALSE;
+    return text[length] == '\0' ||
+           (text[length] == '/' && text[length + 1] != '\0' && strchr(text + length + 1, '/') == NULL);
+}
+
+gboolean
+event_subscription_check(const Value *classes, GError **error)
 {
     for (gsize i = 0; i < value_size(classes); i++) {
         const Value *text = value_array_get(classes, i);
-        if (value_kind(text) == VALUE_STRING)
-            change_one(subscription, value_get_string(text), is_wanted);
+        if (value_kind(text) != VALUE_STRING || !is_well_formed(value_get_string(text)))
+            return refuse(value_kind(text) == VALUE_STRING ? value_get_string(text) : "", error);
     }
+    return TRUE;
 }
 
-void
-event_subscription_add(EventSubscription *subscription, const Value *classes)
+static const char *
+text_at(const Value *classes, gsize index)
 {
-    change_all(subscription, classes, TRUE);
+    return value_get_string(value_array_get(classes, index));
+}
+
+gboolean
+event_subscription_add(EventSubscription *subscription, const Value *classes, GError **error)
+{
+    gsize n_objects = g_hash_table_size(subscription->objects);
+
+    for (gsize i = 0; i < value_size(classes); i++)
+        if (strchr(text_at(classes, i), '/') != NULL && ++n_objects > EVENT_OBJECTS_MAX)
+            return refuse(text_at(classes, i), error);
+    for (gsize i = 0; i < value_size(classes); i++)
+        change_one(subscription, text_at(classes, i), TRUE);
+    return TRUE;
 }
 
 void
 event_subscription_remove(EventSubscription *subscription, const Value *classes)
 {
-    change_all(subscription, classes, FALSE);
+    for (gsize i = 0; i < value_size(classes); i++)
+        change_one(subscription, text_at(classes, i), FALSE);
 }
 
 static gsize

@@ -26,9 +26,18 @@ gboolean event_object_equal(gconstpointer a, gconstpointer b);
 EventSubscription *event_subscription_new(void);
 void event_subscription_free(EventSubscription *subscription);
 
-/** event_subscription_add / _remove: @classes is an array of strings: "*", a class in any case, or
- * "class/OpaqueRef:...". Others, and classes without events, count for nothing. */
-void event_subscription_add(EventSubscription *subscription, const Value *classes);
+/* Single objects in one subscription: what a session may add by event.register() call after call. */
+#define EVENT_OBJECTS_MAX 16384
+
+/** event_subscription_check: whether @classes is an array of strings that are each "*", a class in any case,
+ * or "class/OpaqueRef:...". EVENT_SUBSCRIPTION_PARSE_FAILURE [string]. Classes need not be known: clients
+ * name newer ones. */
+gboolean event_subscription_check(const Value *classes, GError **error);
+/** event_subscription_add: all of @classes, which have been checked, or nothing. Classes that are not known
+ * or have no events count for nothing. EVENT_SUBSCRIPTION_PARSE_FAILURE [string]: one more than
+ * EVENT_OBJECTS_MAX. */
+gboolean event_subscription_add(EventSubscription *subscription, const Value *classes, GError **error);
+/** event_subscription_remove: what of @classes, which have been checked, is there. */
 void event_subscription_remove(EventSubscription *subscription, const Value *classes);
 
 /** event_subscription_is_empty: nothing can match it. */

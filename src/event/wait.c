@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Waits and the lists they stand in: by what they are about, by when to look at them, by session.
  *
- *   begun ──► armed ──► in a line ──► looked at ──► over
- *     │         ▲   commit         due     │
- *     └─────────┴──────── nothing to say ──┘          cancel, logout, end of the hub: over, from anywhere
+ *   begun ──► armed ──► woken ──► looked at ──► over
+ *     │         ▲   commit      due    │
+ *     └─────────┴─── nothing to say ───┘          cancel, logout, end of the hub: over, from anywhere
  */
 #include "event/internal.h"
 
@@ -18,7 +18,6 @@ event_wait_new(EventHub *hub, EventWaitKind kind, const char *session, EventAnsw
     wait->session = g_strdup(session);
     wait->answer = answer;
     wait->data = data;
-    wait->line_link.data = wait;
     wait->session_link.data = wait;
     return wait;
 }
@@ -49,8 +48,13 @@ event_wait_unref(EventWait *wait)
  * ---------------------------------------------------------------------------------------------------------
  */
 
-static const gint64 pace_delays_us[PACE_N] = {
-    [PACE_AT_ONCE] = 0, [PACE_FROM] = 50 * 1000, [PACE_NEXT] = 200 * 1000};
+static int
+compare_due(gconstpointer a, gconstpointer b, gpointer data)
+{
+    const EventWait *x = a, *y = b;
+
+    return x->due < y->due ? -1 : x->due > y->due;
+}
 
 static int
 compare_deadlines(gconstpointer a, gconstpointer b, gpointer data)
@@ -60,19 +64,24 @@ compare_deadlines(gconstpointer a, gconstpointer b, gpointer data)
     return x->deadline < y->deadline ? -1 : x->deadline > y->deadline;
 }
 
+static EventWait *
+first_of(GSequence *waits)
+{
+    GSequenceIter *begin = g_sequence_get_begin_iter(waits);
+
+    return g_sequence_iter_is_end(begin) ? NULL : g_sequence_get(begin);
+}
+
 void
 event_hub_reschedule(EventHub *hub)
 {
+    const EventWait *due = first_of(hub->due), *expiring = first_of(hub->deadlines);
     gint64 next = G_MAXINT64;
 
-    for (int pace = 0; pace < PACE_N; pace++) {
-        const EventWait *first = g_queue_peek_head(&hub->lines[pace]);
-        if (first != NULL)
-            next = MIN(next, first->due);
-    }
-    GSequenceIter *begin = g_sequence_get_begin_iter(hub->deadlines);
-    if (!g_sequence_iter_is_end(begin))
-        next = MIN(next, ((EventWait *)g_sequence_get(begin))->deadline);
+    if (due != NULL)
+        next = MIN(next, due->due);
+    if (expiring != NULL)
+        next = MIN(next, expiring->deadline);
     if (next == hub->ready_time)
         return;
     hub->ready_time = next;
@@ -80,22 +89,19 @@ event_hub_reschedule(EventHub *hub)
 }
 
 static void
-leave_line(EventWait *wait)
+leave_due(EventWait *wait)
 {
-    if (wait->line == NULL)
-        return;
-    g_queue_unlink(wait->line, &wait->line_link);
-    wait->line = NULL;
+    if (wait->due_place != NULL)
+        g_sequence_remove(g_steal_pointer(&wait->due_place));
 }
 
 void
-event_wait_wake(EventWait *wait, EventPace pace)
+event_wait_wake(EventWait *wait, gint64 due)
 {
     event_wait_disarm(wait); /* once is enough: later commits need not find it */
-    leave_line(wait);
-    wait->due = g_get_monotonic_time() + pace_delays_us[pace];
-    wait->line = &wait->hub->lines[pace];
-    g_queue_push_tail_link(wait->line, &wait->line_link);
+    leave_due(wait);
+    wait->due = due;
+    wait->due_place = g_sequence_insert_sorted(wait->hub->due, wait, compare_due, NULL);
     if (wait->due < wait->hub->ready_time) {
         wait->hub->ready_time = wait->due;
         g_source_set_ready_time(wait->hub->source, wait->due);
@@ -197,7 +203,7 @@ event_wait_claim(EventWait *wait)
         return FALSE;
     wait->is_over = TRUE;
     event_wait_disarm(wait);
-    leave_line(wait);
+    leave_due(wait);
     if (wait->deadline_place != NULL)
         g_sequence_remove(g_steal_pointer(&wait->deadline_place));
     GQueue *waits = g_hash_table_lookup(hub->sessions, wait->session);
@@ -221,18 +227,18 @@ event_wait_succeed(EventWait *wait, Value *result)
     event_wait_unref(wait);
 }
 
-/* A session may have ended after the caller looked and before its wait could be found by
+/* A session may have ended after the caller looked and before what it began here could be found by
  * event_cancel_session(). Its row goes first. */
 void
-event_wait_check_session(EventWait *wait)
+event_check_session(EventHub *hub, const char *session)
 {
     const ModelClass *model_class = model_class_by_name("session");
 
     if (model_class == NULL)
         return;
-    g_autoptr(DbRow) row = db_get(wait->hub->db, model_class_id(model_class), wait->session);
+    g_autoptr(DbRow) row = db_get(hub->db, model_class_id(model_class), session);
     if (row == NULL)
-        event_cancel_session(wait->hub, wait->session);
+        event_cancel_session(hub, session);
 }
 
 gboolean

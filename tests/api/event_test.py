@@ -49,7 +49,7 @@ class EventTest(case.ApiTest):
 
     def now(self):
         """A token of now, for which nothing is pending."""
-        return self.batch(["no such class"], "", 0.0).token
+        return self.batch(["nothing"], "", 0.0).token
 
     def create_network(self, name="a network"):
         """Something that comes, changes and goes."""
@@ -76,11 +76,11 @@ class FromTest(EventTest):
                          {"id": "text", "timestamp": "text", "class": "text", "operation": "text", "ref": "text", "snapshot": "struct"})
         event = Event(node)
         self.assertEqual([event.timestamp, event.event_class, event.operation], ["0.0", "pool", "add"])
-        self.assertRegex(event.id, r"^\d+$")
+        self.assertRegex(event.id, r"^[1-9]\d*$")
 
     def test_counts_are_tagged_and_of_every_class(self):
         counts = self.batch(["pool"]).counts
-        self.assertEqual(set(counts), {name.lower() for name in MODEL.classes if name not in WITHOUT_EVENTS})
+        self.assertEqual(set(counts), {name.lower() for name, cls in MODEL.classes.items() if cls.rows})
         self.assertEqual({node.kind for node in counts.values()}, {"i4"})
         for name in ("host", "network", "VM", "role"):
             self.assertEqual(int(counts[name.lower()].content), len(self.api(f"{name}.get_all")), name)
@@ -93,7 +93,13 @@ class FromTest(EventTest):
             self.assertEqual([event.event_class for event in self.batch([name]).events], ["pif_metrics"])
 
     def test_classes_that_are_none_match_nothing(self):
-        self.assertEqual(self.batch(["session", "event", "secret", "no such", "", "VM/", "/", "pool/x/y"], "", 0.0).events, [])
+        self.assertEqual(self.batch(["session", "event", "secret", "no_such", "no_such/x", "pool/x"], "", 0.0).events, [])
+
+    def test_malformed_classes_are_told(self):
+        for name in ("no such", "", "VM/", "/", "/x", "pool/x/y", "**", "*/x", "VM ", "v\u00e4m"):
+            for message, *more in (("event.from", "", 0.0), ("event.register",), ("event.unregister",)):
+                self.assert_fails("EVENT_SUBSCRIPTION_PARSE_FAILURE", [name], self.api, message, ["pool", name], *more)
+        self.assert_fails("SESSION_NOT_REGISTERED", [self.api.session], self.api, "event.next")
 
     def test_nothing_subscribed_is_nothing_told(self):
         self.assertEqual(self.batch([], "", 0.0).events, [])
@@ -150,8 +156,10 @@ class FromTest(EventTest):
         self.api("network.set_MTU", changed, 9000)
         added = self.create_network("added")
         message = self.api("message.create", "A_NAME", 5, "host", self.api("host.get_uuid", self.api("host.get_all")[0]), "body")
-        told = [(event.operation, event.ref) for event in self.batch(["*"], token).events if event.event_class in ("network", "message")]
+        events = [event for event in self.batch(["*"], token).events if event.event_class in ("network", "message")]
+        told = [(event.operation, event.ref) for event in events]
         self.assertEqual(told, [("add", message), ("add", added), ("mod", changed), ("del", gone)])
+        self.assertEqual([event.id == "0" for event in events], [True, False, False, False])
         for network in (added, changed):
             self.api("network.destroy", network)
         self.api("message.destroy", message)
@@ -215,6 +223,39 @@ class FromTest(EventTest):
         token = f"{10 ** 18:020d},{0:020d}"
         self.assert_fails("EVENTS_LOST", [], self.api, "event.from", ["*"], token, 0.0)
 
+    def test_logout_ends_waiting_calls(self):
+        api = self.new_wire()
+        waiting = [self.closed_at_end(Wire(self.stack.socket)) for _ in range(3)]
+        for connection in waiting:
+            connection.send_request("POST", "/", call_xml("event.from", api.session, ["SM"], self.now(), 3600.0).encode())
+        api("session.logout")
+        for connection in waiting:
+            self.assert_fails("SESSION_INVALID", [api.session], read_answer, connection.read_response()[2])
+
+    def test_object_deleted_while_somebody_waits_for_it(self):
+        network = self.create_network()
+        waiting = self.closed_at_end(Wire(self.stack.socket))
+        waiting.send_request("POST", "/", call_xml("event.from", self.api.session, [f"network/{network}"], self.now(), 3600.0).encode())
+        self.api("network.destroy", network)
+        self.assertEqual(Batch(read_answer(waiting.read_response()[2])).told(), {("del", network)})
+
+    def test_follower_ends_with_what_is_there(self):
+        # By the token of each answer, whatever comes together and whatever apart.
+        network = self.create_network()
+        token = self.now()
+        seen = []
+        for number in range(1, 31):
+            self.api("network.set_MTU", network, number)
+            batch = self.batch(["network"], token, 0.0)
+            token = batch.token
+            seen += [event.record["MTU"] for event in batch.events]
+        while seen[-1:] != [30]:
+            batch = self.batch(["network"], token)
+            token = batch.token
+            seen += [event.record["MTU"] for event in batch.events]
+        self.assertEqual(seen, sorted(set(seen)))
+        self.api("network.destroy", network)
+
     def test_tokens_serve_other_sessions(self):
         token = self.now()
         network = self.create_network()
@@ -261,8 +302,12 @@ class NextTest(EventTest):
 
     def test_registered_session_is_told(self):
         self.api("event.register", ["pool", "network"])
+        number = self.api("event.get_current_id")
         self.api("pool.set_name_label", self.pool, "one")
-        self.assertEqual(self.next_told(), {("mod", self.pool)})
+        event = Event(self.api("event.next").content[0])
+        self.assertEqual((event.operation, event.ref), ("mod", self.pool))
+        self.assertGreaterEqual(int(event.id), number)
+        self.assertGreater(float(event.timestamp), 0.0)
 
     def test_next_waits_for_a_change(self):
         self.api("event.register", ["pool"])
@@ -300,6 +345,21 @@ class NextTest(EventTest):
         other = self.new_wire()
         self.api("event.register", ["pool"])
         self.assert_fails("SESSION_NOT_REGISTERED", [other.session], other, "event.next")
+
+    def test_queue_that_runs_over_is_told_once(self):
+        self.api("event.register", ["VM"])
+        vm = self.api("VM.get_all")[0]
+        # Each is one event; the queue holds some ten megabytes of them.
+        for first in range(0, 3000, 50):
+            for number in range(first, first + 50):
+                self.api.send_request("POST", "/", call_xml("VM.set_name_description", self.api.session, vm, str(number)).encode())
+            for _ in range(50):
+                read_answer(self.api.read_response()[2])
+        self.assert_fails("EVENTS_LOST", [], self.api, "event.next")
+        self.api("event.unregister", ["VM"])
+        self.api("event.register", ["VM"])
+        self.api("VM.set_name_description", vm, "after all")
+        self.assertEqual(self.next_told(), {("mod", vm)})
 
     def test_logout_wakes_next(self):
         api = self.new_wire()

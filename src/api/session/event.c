@@ -5,15 +5,13 @@
 gboolean
 api_event__register(ApiCall *call, const EventRegisterArgs *args, GError **error)
 {
-    event_register(call->services->events, call->session->ref, args->classes);
-    return TRUE;
+    return event_register(call->services->events, call->session->ref, args->classes, error);
 }
 
 gboolean
 api_event__unregister(ApiCall *call, const EventUnregisterArgs *args, GError **error)
 {
-    event_unregister(call->services->events, call->session->ref, args->classes);
-    return TRUE;
+    return event_unregister(call->services->events, call->session->ref, args->classes, error);
 }
 
 gboolean
