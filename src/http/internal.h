@@ -15,7 +15,7 @@
 
 /* Bounds and times of every listener. */
 /* clang-format off */
-#define HTTP_CONNECTIONS_MAX      8192u           /* per listener; see also server.c */
+#define HTTP_CONNECTIONS_MAX      16384u          /* of a server's listeners together; see also server.c */
 #define HTTP_CONNECTION_MEMORY    (16u * 1024)    /* headers both ways, read buffer; a longer header gets 431 */
 #define HTTP_SILENT_TIMEOUT_S     30u             /* between any two bytes, up to the end of the first request */
 #define HTTP_KEEP_ALIVE_TIMEOUT_S 300u            /* afterwards */
@@ -71,6 +71,7 @@ struct HttpServer {
     guint n_threads;
     guint silent_timeout_s; /* tests make these shorter before they listen */
     guint keep_alive_timeout_s;
+    guint connections_max; /* of all listeners together */
     HttpRouteTable *routes;
     GPtrArray *listeners; /* of HttpListener */
     GMutex lock;          /* guards what follows; taken when connections come and go, never per request */

@@ -17,8 +17,37 @@
 
 #define PEM_MAX_BYTES (256 * 1024)
 
+/* The most connections, and a third more. */
+#define DESCRIPTORS_WANTED ((rlim_t)HTTP_CONNECTIONS_MAX / 3 * 4)
+
+/* MHD's own limit is only a second fence: it holds per thread of a listener, so the last few connections may
+ * be one thread's alone. */
+#define MHD_LIMIT_SLACK 64
+
 /* No old protocol versions; all else as GnuTLS and the system's policy say. */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+/* Each client that waits for events is a connection, and the usual soft limit of descriptors is 1,024. That
+ * is for the sake of select(), which nothing in this process uses. */
+static rlim_t
+raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return DESCRIPTORS_WANTED;
+    rlim_t old = limit.rlim_cur;
+    if (old >= DESCRIPTORS_WANTED) /* also RLIM_INFINITY */
+        return old;
+    limit.rlim_cur = MIN(limit.rlim_max, DESCRIPTORS_WANTED);
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : old;
+}
+
+/* Leaves a quarter of the descriptors to everything else. */
+static guint
+connections_max(void)
+{
+    return (guint)CLAMP(raise_descriptor_limit() / 4 * 3, 32, HTTP_CONNECTIONS_MAX);
+}
 
 HttpServer *
 http_server_new(const HttpRoute *routes, gsize n_routes, guint n_threads)
@@ -29,6 +58,7 @@ http_server_new(const HttpRoute *routes, gsize n_routes, guint n_threads)
     server->n_threads = n_threads;
     server->silent_timeout_s = HTTP_SILENT_TIMEOUT_S;
     server->keep_alive_timeout_s = HTTP_KEEP_ALIVE_TIMEOUT_S;
+    server->connections_max = connections_max();
     server->routes = http_route_table_new(routes, n_routes);
     server->listeners = g_ptr_array_new();
     g_mutex_init(&server->lock);
@@ -102,14 +132,21 @@ leave_encoded(void *data, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
-/* Leaves descriptors for everything else, with one Unix and two TCP listeners. */
-static guint
-connection_limit(gboolean is_unix)
+/* Who comes over the network leaves an eighth to the machine's own users. What is refused is closed at once;
+ * a client that waited in the backlog would not know why. */
+static enum MHD_Result
+admit(void *data, const struct sockaddr *address, socklen_t length)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-        return HTTP_CONNECTIONS_MAX;
-    return CLAMP(limit.rlim_cur / 8 * (is_unix ? 1 : 3), 32, HTTP_CONNECTIONS_MAX);
+    const HttpListener *listener = data;
+    HttpServer *server = listener->server;
+    guint max = server->connections_max - (listener->unix_path == NULL ? server->connections_max / 8 : 0);
+
+    if (address->sa_family == AF_UNSPEC) /* a nudge, see stream.c */
+        return MHD_YES;
+    g_mutex_lock(&server->lock);
+    guint n = g_queue_get_length(&server->connections);
+    g_mutex_unlock(&server->lock);
+    return n < max ? MHD_YES : MHD_NO;
 }
 
 static void
@@ -132,8 +169,8 @@ listener_free(HttpListener *listener)
 static gboolean
 listener_start(HttpListener *listener, int fd, GError **error)
 {
-    guint limit = connection_limit(listener->unix_path != NULL);
     guint n_threads = listener->server->n_threads;
+    guint limit = (listener->server->connections_max + MHD_LIMIT_SLACK) * n_threads;
     const struct MHD_OptionItem tls_options[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, listener->certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, listener->key},
@@ -150,10 +187,10 @@ listener_start(HttpListener *listener, int fd, GError **error)
 
     MHD_set_panic_func(panic_from_mhd, NULL);
     /* clang-format off */
-    listener->daemon = MHD_start_daemon(flags, 0, NULL, NULL, http_request_handle, listener,
+    listener->daemon = MHD_start_daemon(flags, 0, admit, listener, http_request_handle, listener,
         MHD_OPTION_EXTERNAL_LOGGER, log_from_mhd, NULL, /* first, so that it hears of the others */
         MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, MAX(limit, n_threads),
+        MHD_OPTION_CONNECTION_LIMIT, limit,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, listener->server->keep_alive_timeout_s,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,

@@ -41,6 +41,37 @@ new_server(void)
 /* ---- listeners ---- */
 
 static void
+is_served(KitClient *client)
+{
+    kit_client_post(client, "x");
+    g_autoptr(KitReply) reply = kit_client_reply(client);
+    g_assert_cmpuint(reply->status, ==, 200);
+}
+
+static void
+connections_beyond_the_bound_are_closed(void)
+{
+    enum { MAX = 8, NETWORK_MAX = 7 };
+    g_autoptr(KitServer) kit = kit_server_new(routes, G_N_ELEMENTS(routes));
+    KitClient *clients[MAX];
+    kit->server->connections_max = MAX;
+    for (gsize i = 0; i < MAX; i++) {
+        clients[i] = kit_client_new(kit, i < NETWORK_MAX ? i % KIT_UNIX : KIT_UNIX);
+        is_served(clients[i]);
+        if (i + 1 == NETWORK_MAX) { /* what is left is for the machine's own users */
+            g_autoptr(KitClient) refused = kit_client_new(kit, KIT_PLAIN);
+            g_assert_true(kit_client_is_at_end(refused));
+        }
+    }
+    g_autoptr(KitClient) refused = kit_client_new(kit, KIT_UNIX);
+    g_assert_true(kit_client_is_at_end(refused));
+    for (gsize i = 0; i < MAX; i++) { /* the others never noticed */
+        is_served(clients[i]);
+        kit_client_free(clients[i]);
+    }
+}
+
+static void
 a_port_in_use_is_said_so(void)
 {
     g_autoptr(GError) error = NULL;
@@ -254,6 +285,8 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     parked = g_async_queue_new();
+    g_test_add_func("/http/server/connections-beyond-the-bound-are-closed",
+                    connections_beyond_the_bound_are_closed);
     g_test_add_func("/http/server/a-port-in-use-is-said-so", a_port_in_use_is_said_so);
     g_test_add_func("/http/server/a-bad-address-is-refused", a_bad_address_is_refused);
     g_test_add_func("/http/server/a-certificate-must-be-one", a_certificate_must_be_one);
