@@ -59,37 +59,92 @@ run_handler(RpcJob *job, Task *task, Value **ret_value, GError **error)
                            : regular_run(job, &call.actor, ret_value, error);
 }
 
+/* (transfer full): what it came to, and the answer, if it has not been given yet. */
+static void
+finish(RpcJob *job, Value *result, const GError *error)
+{
+    if (job->is_async) {
+        value_unref(result);
+        job_free(job);
+    } else if (error != NULL) {
+        value_unref(result);
+        job_fail(job, error);
+    } else {
+        job_answer(job, result);
+    }
+}
+
+static const char *
+owner_of(const RpcJob *job)
+{
+    return job->session != NULL ? job->session->ref : NULL;
+}
+
+static gboolean
+begin(RpcJob *job, GError **error)
+{
+    if (job->rpc->handlers[model_message_id(job->message)] == NULL && !regular_can_run(job))
+        return api_error_not_implemented(error, job->message->name);
+    job->task = begin_task(job, error);
+    return job->task != NULL;
+}
+
+void
+custom_begin(RpcJob *job)
+{
+    g_autoptr(GError) error = NULL;
+    Workers *workers = job->rpc->workers;
+    if (!workers_has_room(workers, owner_of(job)))
+        api_error_too_many_pending_tasks(&error);
+    if (error != NULL || !begin(job, &error)) {
+        job_fail(job, error);
+        return;
+    }
+    answer_async(job, job->task);
+    if (workers_push(workers, owner_of(job), task_cancellable(job->task), job))
+        return;
+    api_error_too_many_pending_tasks(&error);
+    task_end(job->task, NULL, error);
+    finish(job, NULL, error);
+}
+
+void
+custom_push(RpcJob *job)
+{
+    g_autoptr(GError) error = NULL;
+    if (workers_push(job->rpc->workers, owner_of(job), NULL, job))
+        return;
+    api_error_too_busy(&error);
+    job_fail(job, error);
+}
+
+/* Queueing is a wait, too. */
+static gboolean
+check_not_cancelled(Task *task, GError **error)
+{
+    return !g_cancellable_is_cancelled(task_cancellable(task)) ||
+           api_error_task_cancelled(error, task_ref(task));
+}
+
 void
 custom_run(RpcJob *job)
 {
     g_autoptr(GError) error = NULL;
-    if (job->rpc->handlers[model_message_id(job->message)] == NULL && !regular_can_run(job)) {
-        api_error_not_implemented(&error, job->message->name);
+    if (job->task == NULL && !begin(job, &error)) {
         job_fail(job, error);
         return;
     }
-    Task *task = begin_task(job, &error);
-    if (task == NULL) {
-        job_fail(job, error);
-        return;
-    }
+    Task *task = job->task;
+    g_autofree char *outer_context = base_log_context(); /* of a call that makes this one */
     g_autofree char *context = g_strdup_printf("task=%s %s", task_ref(task), job->called_name);
     base_log_set_context(context);
-    if (job->is_async)
-        answer_async(job, task);
 
-    g_autoptr(Value) result = NULL;
-    gboolean is_done = run_handler(job, task, &result, &error);
+    Value *result = NULL;
+    gboolean is_done = check_not_cancelled(task, &error) && run_handler(job, task, &result, &error);
     task_explain_cancel(task, &error);
     if (!is_done)
         log_info("failed: %s", error->message);
     task_end(task, result, error);
-    base_log_set_context(NULL);
-
-    if (job->is_async)
-        job_free(job);
-    else if (is_done)
-        job_answer(job, g_steal_pointer(&result));
-    else
-        job_fail(job, error);
+    base_log_set_context(outer_context);
+    finish(job, result, error);
 }

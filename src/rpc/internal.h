@@ -3,6 +3,7 @@
 #pragma once
 
 #include "rpc/rpc.h"
+#include "rpc/workers.h"
 
 struct Rpc {
     Db *db;
@@ -11,7 +12,8 @@ struct Rpc {
     Tasks *tasks;
     const RpcHandler *handlers;
     struct ApiServices *services;
-    GThreadPool *workers;
+    Workers *workers;    /* handlers */
+    GThreadPool *quick;  /* what takes time, but waits for nobody who waits for one of these */
     GThreadPool *logins; /* who waits for a password check, or for the answer to a wrong one, waits here */
     char *host_ref;      /* (nullable) */
 };
@@ -57,6 +59,7 @@ struct RpcJob {
     gboolean is_async;
     Value **params; /* message->n_params of them, without the session, in canonical form */
     Session *session;
+    Task *task;         /* once it has begun; then with what is left to do it gets to a worker */
     Value *json_id;     /* JSON-RPC: the request's id, repeated with its type; else NULL */
     gboolean is_json_2; /* JSON-RPC 2.0 */
 };
@@ -87,7 +90,12 @@ gboolean regular_can_run(const RpcJob *job);
  * own. Blocks. */
 gboolean regular_run(RpcJob *job, const DbActor *actor, Value **ret_value, GError **error);
 
-/** custom_run: runs the handler as a task and answers; takes over @job. Blocks. */
+/** custom_begin: begins the task of an asynchronous call, answers with it, and leaves the rest to a worker;
+ * takes over @job. Blocks for as long as a commit takes. */
+void custom_begin(RpcJob *job);
+/** custom_push: leaves all of it to a worker; takes over @job. TOO_BUSY if too much waits for one already. */
+void custom_push(RpcJob *job);
+/** custom_run: runs the handler as a task and answers, unless that is done; takes over @job. Blocks. */
 void custom_run(RpcJob *job);
 
 /** parked_can_answer / parked_start: event.from and event.next, which wait without a thread; takes over @job.

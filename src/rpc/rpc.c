@@ -3,6 +3,7 @@
 #include "rpc/internal.h"
 
 #include "base/error.h"
+#include "model/classes.h"
 #include "model/errors.h"
 #include "model/messages.h"
 #include "value/json.h"
@@ -10,13 +11,29 @@
 
 /* Refused logins take seconds on purpose: many of them hold up each other, and nobody else. */
 #define LOGIN_THREADS 8
+/* Commits, long lists, and what storage plugins call back for while a worker waits for them. */
+#define QUICK_THREADS 8
 
 static void
-run_on_worker(gpointer data, gpointer user_data)
+run_custom(gpointer job)
+{
+    custom_run(job);
+}
+
+static void
+run_login(gpointer job, gpointer user_data)
+{
+    custom_run(job);
+}
+
+static void
+run_quick(gpointer data, gpointer user_data)
 {
     RpcJob *job = data;
     if (regular_can_answer(job))
         regular_answer(job);
+    else if (job->is_async)
+        custom_begin(job);
     else
         custom_run(job);
 }
@@ -32,8 +49,10 @@ rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHan
                  .tasks = tasks,
                  .handlers = handlers,
                  .services = services};
-    rpc->workers = g_thread_pool_new(run_on_worker, NULL, (int)n_workers, FALSE, NULL);
-    rpc->logins = g_thread_pool_new(run_on_worker, NULL, LOGIN_THREADS, FALSE, NULL);
+    WorkersLimits limits = workers_limits(n_workers);
+    rpc->workers = workers_new(&limits, run_custom);
+    rpc->quick = g_thread_pool_new(run_quick, NULL, QUICK_THREADS, FALSE, NULL);
+    rpc->logins = g_thread_pool_new(run_login, NULL, LOGIN_THREADS, FALSE, NULL);
     return rpc;
 }
 
@@ -51,7 +70,8 @@ rpc_free(Rpc *rpc)
         return;
     tasks_cancel_all(rpc->tasks);
     g_thread_pool_free(rpc->logins, FALSE, TRUE);
-    g_thread_pool_free(rpc->workers, FALSE, TRUE);
+    g_thread_pool_free(rpc->quick, FALSE, TRUE); /* it pushes to the workers */
+    workers_free(rpc->workers);
     g_free(rpc->host_ref);
     g_free(rpc);
 }
@@ -79,6 +99,16 @@ checks_password(const RpcJob *job)
     return model_message_id(job->message) == MSG_SESSION_LOGIN_WITH_PASSWORD && !job->origin.is_trusted;
 }
 
+/* What storage plugins call back for holds up a worker, so it must not wait for one. And who has filled all
+ * his threads must be able to cancel what he started, and to log out. */
+static gboolean
+is_quick(const RpcJob *job)
+{
+    int class_id = job->message->class_id;
+    return regular_can_answer(job) || job->is_async || job->message->is_internal || class_id == CLASS_TASK ||
+           class_id == CLASS_SESSION;
+}
+
 /* To whoever answers it; takes over @job. */
 static void
 dispatch(RpcJob *job)
@@ -87,8 +117,12 @@ dispatch(RpcJob *job)
         parked_start(job);
     else if (regular_can_answer(job) && !regular_is_long(job))
         regular_answer(job);
+    else if (checks_password(job))
+        g_thread_pool_push(job->rpc->logins, job, NULL);
+    else if (is_quick(job))
+        g_thread_pool_push(job->rpc->quick, job, NULL);
     else
-        g_thread_pool_push(checks_password(job) ? job->rpc->logins : job->rpc->workers, job, NULL);
+        custom_push(job);
 }
 
 static RpcJob *
@@ -177,8 +211,7 @@ waiter_wait(RpcWaiter *waiter)
     g_cond_clear(&waiter->done);
 }
 
-/* The caller's thread may wait, so it does the work itself; what goes on after the answer needs one of the
- * pool. */
+/* The caller's thread may wait, so it does the work itself; what goes on after the answer is a worker's. */
 static void
 dispatch_inside(RpcJob *job)
 {
@@ -187,7 +220,7 @@ dispatch_inside(RpcJob *job)
     else if (regular_can_answer(job))
         regular_answer(job);
     else if (job->is_async)
-        g_thread_pool_push(job->rpc->workers, job, NULL);
+        custom_begin(job);
     else
         custom_run(job);
 }
