@@ -100,7 +100,7 @@ cli_list_run(CliCall *call, const CliClass *cli_class, GError **error)
     gboolean shows_all = FALSE;
     if (!cli_get_truth(call, "all", FALSE, &shows_all, error))
         return FALSE;
-    const CliFilter *all = &g_array_index(filters, CliFilter, 0);
+    const CliFilter *all = filters->len > 0 ? &g_array_index(filters, CliFilter, 0) : NULL;
     g_autoptr(GPtrArray) rows = cli_rows_matching(call, cli_class, all, shows_all ? 0 : filters->len);
     return cli_list_rows(call, cli_class, rows, cli_get(call, "params"), cli_class->columns, FALSE, error);
 }
