@@ -49,6 +49,8 @@ read_marks(const FileStore *store, const char *uuid, const char *host, GError **
         driver_fault_from(error, DRIVER_ERROR_VDI_UNAVAILABLE);
         return NULL;
     }
+    if (length == 0) /* what a power failure left of a mark that was not on disk yet */
+        return value_map_empty();
     g_autoptr(Value) marks = json_read(text, length, NULL);
     if (marks == NULL || value_kind(marks) != VALUE_MAP) {
         driver_fault(error, DRIVER_ERROR_VDI_IN_USE,
@@ -68,8 +70,9 @@ write_marks(const FileStore *store, const char *uuid, const Value *marks, GError
     g_autoptr(GString) text = g_string_new(NULL);
     json_write_value(text, marks);
 
-    gboolean is_done = value_size(marks) == 0 ? base_file_remove(path, error)
-                                              : base_file_write(path, text->str, text->len, 0644, error);
+    gboolean is_done = value_size(marks) == 0
+                           ? base_file_remove(path, error)
+                           : base_file_write_unsynced(path, text->str, text->len, 0644, error);
     return is_done || driver_fault_from(error, DRIVER_ERROR_VDI_UNAVAILABLE);
 }
 

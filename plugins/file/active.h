@@ -2,7 +2,8 @@
 /* Marks of who has activated a disk: <uuid>.active, one entry per host. They hold between hosts that share
  * the folder.
  *
- * An entry names the host's boot: after a reboot the host's own entry means nothing and is taken over. */
+ * An entry names the host's boot: after a reboot the host's own entry means nothing and is taken over. So no
+ * entry waits for the disk: a power failure that loses one has ended what it stood for. */
 #pragma once
 
 #include "file/store.h"

@@ -305,6 +305,18 @@ class UseTest(FolderTest):
         self.sr.call("vdi_snapshot", vdi=uuid)
         self.sr.call("vdi_activate", "true", vdi=uuid)
 
+    def test_mark_that_a_power_failure_emptied_means_nothing(self):
+        uuid = self.sr.create()
+        mark = self.sr.path / f"{uuid}.active"
+        mark.write_text("")
+        self.sr.call("vdi_activate", "true", vdi=uuid)
+        self.assertIn(self.sr.host, mark.read_text())
+
+    def test_mark_that_cannot_be_read_protects_the_disk(self):
+        uuid = self.sr.create()
+        (self.sr.path / f"{uuid}.active").write_text('{"OpaqueRef:other": {"bo')
+        self.assert_fault("VDIInUse", "vdi_activate", "true", vdi=uuid)
+
     def test_activated_disk_is_not_changed(self):
         uuid = self.sr.create()
         self.sr.call("vdi_activate", "true", vdi=uuid)

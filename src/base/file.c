@@ -75,10 +75,9 @@ base_file_read(const char *path, gsize max_bytes, char **ret_text, gsize *ret_le
     return TRUE;
 }
 
-/* Content and mode are on disk before the name is: a crash never shows a half-written file under its final
- * name. */
 static gboolean
-write_durably(int fd, const void *data, gsize length, mode_t mode, const char *path, GError **error)
+fill(int fd, const void *data, gsize length, mode_t mode, gboolean is_durable, const char *path,
+     GError **error)
 {
     if (fchmod(fd, mode) < 0)
         return base_error_errno(error, errno, "set mode of '%s'", path);
@@ -86,13 +85,15 @@ write_durably(int fd, const void *data, gsize length, mode_t mode, const char *p
         g_prefix_error(error, "'%s': ", path);
         return FALSE;
     }
-    if (fsync(fd) < 0)
+    if (is_durable && fsync(fd) < 0)
         return base_error_errno(error, errno, "sync '%s'", path);
     return TRUE;
 }
 
-gboolean
-base_file_write(const char *path, const void *data, gsize length, mode_t mode, GError **error)
+/* Content and mode are there before the name is: a crash never shows a half-written file under its final
+ * name. */
+static gboolean
+replace(const char *path, const void *data, gsize length, mode_t mode, gboolean is_durable, GError **error)
 {
     g_autofree char *folder = g_path_get_dirname(path);
     g_autofree char *temporary = g_build_filename(folder, ".write-XXXXXX", NULL);
@@ -100,7 +101,7 @@ base_file_write(const char *path, const void *data, gsize length, mode_t mode, G
     auto_fd fd = g_mkstemp_full(temporary, O_WRONLY | O_CLOEXEC, (int)(mode & 0777));
     if (fd < 0)
         return base_error_errno(error, errno, "create a file in '%s'", folder);
-    if (!write_durably(fd, data, length, mode, path, error)) {
+    if (!fill(fd, data, length, mode, is_durable, path, error)) {
         unlink(temporary);
         return FALSE;
     }
@@ -109,7 +110,19 @@ base_file_write(const char *path, const void *data, gsize length, mode_t mode, G
         unlink(temporary);
         return base_error_errno(error, errnum, "rename to '%s'", path);
     }
-    return base_dir_sync(folder, error);
+    return !is_durable || base_dir_sync(folder, error);
+}
+
+gboolean
+base_file_write(const char *path, const void *data, gsize length, mode_t mode, GError **error)
+{
+    return replace(path, data, length, mode, TRUE, error);
+}
+
+gboolean
+base_file_write_unsynced(const char *path, const void *data, gsize length, mode_t mode, GError **error)
+{
+    return replace(path, data, length, mode, FALSE, error);
 }
 
 gboolean

@@ -18,6 +18,15 @@ gboolean base_file_read(const char *path, gsize max_bytes, char **ret_text, gsiz
  */
 gboolean base_file_write(const char *path, const void *data, gsize length, mode_t mode, GError **error);
 
+/**
+ * base_file_write_unsynced:
+ *
+ * The same without waiting for the disk: whole whoever is killed, but a power failure may leave the old
+ * content, the new or an empty file. For what means nothing after a reboot.
+ */
+gboolean base_file_write_unsynced(const char *path, const void *data, gsize length, mode_t mode,
+                                  GError **error);
+
 /** base_dir_make: @path and its missing parents, with @mode; an existing folder is fine. */
 gboolean base_dir_make(const char *path, mode_t mode, GError **error);
 

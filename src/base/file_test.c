@@ -111,6 +111,23 @@ test_write_failure(Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_write_unsynced(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *missing = g_build_filename(fixture->folder, "no", "such", NULL);
+    struct stat info;
+
+    write_text(fixture->path, "old and longer", 0600);
+    g_assert_true(base_file_write_unsynced(fixture->path, "new", 3, 0640, &error));
+    g_assert_no_error(error);
+    assert_content(fixture->path, "new");
+    g_assert_cmpint(stat(fixture->path, &info), ==, 0);
+    g_assert_cmpint(info.st_mode & 07777, ==, 0640);
+    g_assert_false(base_file_write_unsynced(missing, "x", 1, 0600, &error));
+    g_assert_error(error, BASE_ERROR, BASE_ERROR_NOT_FOUND);
+}
+
+static void
 test_read_bound(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -228,6 +245,7 @@ main(int argc, char **argv)
     ADD("write-replaces-the-file-rather-than-its-content", test_write_replaces);
     ADD("write-sets-the-mode-whatever-the-umask", test_write_mode);
     ADD("failed-write-leaves-nothing-behind", test_write_failure);
+    ADD("unsynced-write-replaces-too", test_write_unsynced);
     ADD("read-refuses-more-than-the-bound", test_read_bound);
     g_test_add_func("/base/file/read-bounds-files-without-size", test_read_unsized);
     ADD("read-tells-missing-from-unreadable", test_read_failure);

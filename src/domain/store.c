@@ -117,21 +117,6 @@ domain_store_list(DomainStore *store, GError **error)
 
 /* ---- Writing and reading one file */
 
-/* Replaced in one step, but not forced to the disk. */
-static gboolean
-write_fast(const char *path, const char *text, gsize length, GError **error)
-{
-    g_autofree char *temporary = g_strconcat(path, ".new", NULL);
-    auto_fd fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return base_error_errno(error, errno, "open '%s'", temporary);
-    if (!base_fd_write_all(fd, text, length, error))
-        return FALSE;
-    if (rename(temporary, path) < 0)
-        return base_error_errno(error, errno, "rename '%s'", temporary);
-    return TRUE;
-}
-
 static char *
 vm_path(DomainStore *store, const char *id, const char *name)
 {
@@ -147,9 +132,8 @@ save(DomainStore *store, const char *id, const char *name, const DomainType *typ
     g_autoptr(GString) text = g_string_new(NULL);
     json_write_value(text, value);
     g_string_append_c(text, '\n');
-    if (is_durable)
-        return base_file_write(path, text->str, text->len, 0600, error);
-    return write_fast(path, text->str, text->len, error);
+    return is_durable ? base_file_write(path, text->str, text->len, 0600, error)
+                      : base_file_write_unsynced(path, text->str, text->len, 0600, error);
 }
 
 static gboolean
@@ -207,7 +191,7 @@ domain_store_next_domid(DomainStore *store, gint64 *ret_domid, GError **error)
     g_autofree char *path = g_build_filename(store->dir, "last_domid", NULL);
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lock);
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT "\n", store->last_domid + 1);
-    if (!write_fast(path, text, strlen(text), error))
+    if (!base_file_write_unsynced(path, text, strlen(text), 0600, error))
         return FALSE;
     *ret_domid = ++store->last_domid;
     return TRUE;
