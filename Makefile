@@ -51,7 +51,7 @@ run: deps-run build/build.ninja $(GUEST)
 	@ninja -C build programs
 	@exec $(PYTHON) tools/run.py --build build --state '$(STATE)' --port '$(PORT)' --plain-port '$(PLAIN_PORT)' --bind '$(BIND)'
 
-check: deps-check $(CHECK_BUILD)/build.ninja $(GUEST) $(PACKAGES)/fence-agents
+check: deps-check $(CHECK_BUILD)/build.ninja $(GUEST) $(PACKAGES)/fence-agents $(PACKAGES)/slapd
 	@ninja -C $(CHECK_BUILD)
 	@$(PYTHON) tools/run-tests.py --build $(CHECK_BUILD) --suite '$(SUITE)' --test '$(TEST)'
 
