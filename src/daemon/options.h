@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What xylemd is told on its command line. */
+/* What xylemd is told on its command line and in its configuration file. */
 #pragma once
 
-#include <glib.h>
+#include "daemon/option.h"
 
 typedef struct XylemdOptions {
+    char *config_path; /* NULL: no file */
     char *state_directory;
     char *bind_address;
     int port;                  /* TLS; 0: any free one; -1: none */
@@ -21,11 +22,15 @@ typedef struct XylemdOptions {
     int login_delay_ms; /* how long a refused login takes at least */
     int shutdown_timeout_s;
     gboolean check_db;
+    gboolean print_config;
     gboolean show_version;
 } XylemdOptions;
 
-/** options_parse: fills @options from the command line, with defaults. Errors: G_OPTION_ERROR,
- * BASE_ERROR_INVALID. */
-gboolean options_parse(XylemdOptions *options, int *argc, char ***argv, GError **error);
-/** options_clear: frees what options_parse() filled in, also after it failed. */
+/* Every option, in the order of the documentation. */
+extern const OptionTable xylemd_options;
+
+/** options_read: fills @options from @argv and the file it names, with defaults. Errors: those of
+ * option_read(). */
+gboolean options_read(XylemdOptions *options, const char *const *argv, GError **error);
+/** options_clear: frees what options_read() filled in, also after it failed. */
 void options_clear(XylemdOptions *options);

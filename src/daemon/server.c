@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/server.h"
+#include "daemon/control.h"
 #include "daemon/domain_transport.h"
+#include "daemon/server_dump.h"
 #include "http/tls.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -192,6 +194,7 @@ server_start(const XylemdOptions *options, GError **error)
     Server *server = g_new0(Server, 1);
     server->options = options;
     server->lock_fd = -1;
+    control_status("Reading the database");
     if (!take_state_directory(server, error) || !start_services(server, error) ||
         !listen_storage(server, error) || !listen_api(server, error)) {
         server_stop(server);
@@ -200,6 +203,8 @@ server_start(const XylemdOptions *options, GError **error)
     server->sync = api_vm_sync_start(&server->services);
     log_info("serving on port %u (TLS), %u (plain; 0 is none) and '%s'", server->services.tls_port,
              server->services.plain_port, options->socket_path);
+    control_status("Serving on port %u (TLS), %u (plain; 0 is none)", server->services.tls_port,
+                   server->services.plain_port);
     return server;
 }
 
@@ -236,6 +241,45 @@ server_stop(Server *server)
     g_free(server->password_path);
     base_fd_clear(&server->lock_fd);
     g_free(server);
+}
+
+void
+server_dump(gpointer data, GString *out)
+{
+    server_dump_services(&((Server *)data)->services, out);
+}
+
+/* What a probe of the writer leaves behind until it is answered. */
+typedef struct Probe {
+    void (*alive)(gpointer data);
+    gpointer data;
+} Probe;
+
+static gboolean
+no_change(DbTxn *txn, gpointer data, GError **error)
+{
+    return TRUE;
+}
+
+static void
+probe_done(gpointer data, guint64 generation, const GError *error)
+{
+    g_autofree Probe *probe = data;
+    probe->alive(probe->data);
+}
+
+/* An empty transaction waits its turn like any other: it shows that the batches before it have been stored.
+ */
+void
+server_probe(gpointer data, void (*alive)(gpointer), gpointer alive_data)
+{
+    const Server *server = data;
+    DbActor actor = {.task = NULL, .user = NULL};
+    DbTxn *txn = db_txn_new(server->services.db, &actor);
+    Probe *probe = g_new(Probe, 1);
+    *probe = (Probe){alive, alive_data};
+    db_txn_step(txn, no_change, NULL, NULL);
+    db_txn_commit_async(txn, probe_done, probe);
 }
 
 static void

@@ -17,6 +17,11 @@ Server *server_start(const XylemdOptions *options, GError **error);
  */
 void server_stop(Server *server);
 
+/** server_dump: appends what the parts are doing now, without secrets. From any thread. */
+void server_dump(gpointer server, GString *out);
+/** server_probe: a WatchdogProbe of the database's writer. */
+void server_probe(gpointer server, void (*alive)(gpointer data), gpointer alive_data);
+
 /** server_check_db: --check-db: prints each violation on stdout. Returns the exit status: 0 none, 1 some, or
  * the database cannot be read. */
 int server_check_db(const XylemdOptions *options);
