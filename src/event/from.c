@@ -120,6 +120,66 @@ rest_after(EventHub *hub, guint64 generation)
     return 0;
 }
 
+guint
+event_question_hash(gconstpointer wait)
+{
+    return ((const EventWait *)wait)->question;
+}
+
+gboolean
+event_question_equal(gconstpointer a, gconstpointer b)
+{
+    const EventWait *x = a, *y = b;
+
+    if (x->since != y->since || x->interests->len != y->interests->len)
+        return FALSE;
+    for (guint i = 0; i < x->interests->len; i++) {
+        const DbInterest *p = &g_array_index(x->interests, DbInterest, i);
+        const DbInterest *q = &g_array_index(y->interests, DbInterest, i);
+        if (p->class_id != q->class_id || g_strcmp0(p->ref, q->ref) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static guint
+hash_question(const EventWait *wait)
+{
+    guint hash = (guint)wait->since;
+
+    for (guint i = 0; i < wait->interests->len; i++) {
+        const DbInterest *interest = &g_array_index(wait->interests, DbInterest, i);
+        hash =
+            hash * 33 + (guint)interest->class_id + (interest->ref != NULL ? g_str_hash(interest->ref) : 0);
+    }
+    return hash;
+}
+
+/* Says again what another wait with the same question has just been told. What has changed since has a newer
+ * generation than that answer's token. */
+static gboolean
+answer_as_before(EventWait *wait)
+{
+    Value *answer = wait->hub->answers != NULL ? g_hash_table_lookup(wait->hub->answers, wait) : NULL;
+
+    if (answer == NULL)
+        return FALSE;
+    if (claim(wait))
+        event_wait_succeed(wait, value_ref(answer));
+    return TRUE;
+}
+
+static void
+answer_with_events(EventWait *wait, const DbDelta *delta)
+{
+    Value *answer = answer_value(wait->hub, delta);
+
+    note_told(wait->hub, delta->generation);
+    if (wait->hub->answers != NULL)
+        g_hash_table_insert(wait->hub->answers, wait, value_ref(answer));
+    event_wait_succeed(wait, answer);
+}
+
 void
 event_from_look(EventWait *wait, gboolean is_timed_out)
 {
@@ -128,6 +188,8 @@ event_from_look(EventWait *wait, gboolean is_timed_out)
             event_wait_fail(wait, wait->refusal);
         return;
     }
+    if (answer_as_before(wait))
+        return;
     /* Armed before looking: a commit after the look wakes it again. */
     g_mutex_lock(&wait->hub->mutex);
     if (!wait->is_over)
@@ -141,13 +203,12 @@ event_from_look(EventWait *wait, gboolean is_timed_out)
         return;
     if (!claim(wait))
         return;
-    if (delta->is_lost) {
+    if (delta->is_lost)
         fail_lost(wait);
-        return;
-    }
-    if (delta->n_changes > 0)
-        note_told(wait->hub, delta->generation);
-    event_wait_succeed(wait, answer_value(wait->hub, delta));
+    else if (delta->n_changes > 0)
+        answer_with_events(wait, delta);
+    else
+        event_wait_succeed(wait, answer_value(wait->hub, delta));
 }
 
 static gint64
@@ -169,6 +230,7 @@ event_from_start(EventHub *hub, const char *session, const Value *classes, const
                        event_subscription_add(wait->subscription, classes, &wait->refusal) &&
                        event_token_parse(token, &wait->since, &wait->refusal);
     wait->interests = event_subscription_interests(wait->subscription);
+    wait->question = hash_question(wait);
     gboolean rests = is_fine && !event_subscription_is_tasks_only(wait->subscription);
 
     g_mutex_lock(&hub->mutex);

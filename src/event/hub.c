@@ -79,9 +79,12 @@ static void
 look_at_all(EventHub *hub, const GPtrArray *due, const GPtrArray *expired)
 {
     /* Several waits mostly tell of the same rows. */
-    if (due->len + expired->len > 1)
+    if (due->len + expired->len > 1) {
         hub->records =
             g_hash_table_new_full(NULL, NULL, (GDestroyNotify)db_row_unref, (GDestroyNotify)value_unref);
+        hub->answers = g_hash_table_new_full(event_question_hash, event_question_equal, NULL,
+                                             (GDestroyNotify)value_unref);
+    }
     for (guint i = 0; i < expired->len; i++)
         event_from_look(expired->pdata[i], TRUE);
     for (guint i = 0; i < due->len; i++) {
@@ -91,6 +94,7 @@ look_at_all(EventHub *hub, const GPtrArray *due, const GPtrArray *expired)
         else
             event_next_look(wait);
     }
+    g_clear_pointer(&hub->answers, g_hash_table_unref); /* @due and @expired still have its keys */
     g_clear_pointer(&hub->records, g_hash_table_unref);
 }
 

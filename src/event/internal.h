@@ -32,6 +32,7 @@ struct EventWait {
     /* event.from only */
     EventSubscription *subscription;
     GArray *interests; /* of DbInterest, borrowed from the subscription */
+    guint question;    /* hash of interests and since */
     guint64 since;
     GError *refusal;   /* what it is answered with at once; NULL: none */
     gint64 rest_until; /* monotonic, microseconds: not to be answered with events before it */
@@ -89,8 +90,9 @@ struct EventHub {
     GHashTable *sessions;  /* ref -> GQueue of waits */
     GHashTable *queues;    /* session ref -> EventQueue */
 
-    /* The loop's own. */
-    GHashTable *records; /* DbRow -> its record, while one look answers several waits */
+    /* The loop's own, while one look answers several waits. */
+    GHashTable *records; /* DbRow -> its record */
+    GHashTable *answers; /* EventWait -> what it was answered: also for others with the same question */
 };
 
 /* -- wait.c: all with the mutex held unless said otherwise -- */
@@ -122,6 +124,11 @@ void event_wait_fail(EventWait *wait, const GError *error);
 void event_wait_succeed(EventWait *wait, Value *result);
 
 /* -- from.c, next.c -- */
+
+/** event_question_hash, event_question_equal: for hash tables of waits that ask the same. */
+guint event_question_hash(gconstpointer wait);
+/** event_question_equal: same interests and token. */
+gboolean event_question_equal(gconstpointer a, gconstpointer b);
 
 /** event_from_look / event_next_look: on the loop, without the mutex: answers the wait if there is something
  * to say. */
