@@ -99,9 +99,16 @@ def field_index(cls, name):
     return field_constant(cls.name, name) if name in cls.fields else "-1"
 
 
+def key_role_rows(cls, field):
+    """The keys of one map field that have roles of their own."""
+    rows = "".join(f"{{{quote(key)}, ROLE_{upper(role)}}}, " for key, role in field.key_roles.items())
+    return f"static const ModelKeyRole {lower(cls.name)}__{lower(field.name)}_key_roles[] = {{{rows}{{NULL, ROLE_N}}}};\n"
+
+
 def class_fields(model, cls):
     """The field table of one class."""
-    out = [f"static ModelField {lower(cls.name)}_fields[] = {{\n"]
+    out = [key_role_rows(cls, field) for field in cls.fields.values() if field.key_roles]
+    out.append(f"static ModelField {lower(cls.name)}_fields[] = {{\n")
     for field in cls.fields.values():
         row = [quote(field.name), f"&{type_symbol(field.type)}", f"FIELD_{field.qualifier.upper()}",
                boolean(field.persistent and cls.persistent), boolean(bool(field.derived_from)),
@@ -113,7 +120,7 @@ def class_fields(model, cls):
             row += ["-1", "-1"]
         row.append(f"ON_DELETE_{field.on_delete.upper()}")
         row.append("NULL" if field.default is None else quote(json.dumps(field.default)))
-        row += ["NULL", quote(field.doc)]
+        row += ["NULL", quote(field.doc), f"{lower(cls.name)}__{lower(field.name)}_key_roles" if field.key_roles else "NULL"]
         out.append(f"    {{{', '.join(row)}}},\n")
     return "".join(out) + "};\n\n"
 
@@ -132,7 +139,12 @@ def classes_c(model):
         out.append(f"    [{class_constant(cls.name)}] = {{{', '.join(row)}}},\n")
     out.append("};\nconst gsize model_n_classes = CLASS_N;\n")
     roles = ", ".join(quote(role) for role in model.roles)
-    out.append(f"const char *const model_role_names[ROLE_N] = {{{roles}}};\n/* clang-format on */\n")
+    out.append(f"const char *const model_role_names[ROLE_N] = {{{roles}}};\n")
+    docs = ", ".join(quote(doc) for doc in model.roles.values())
+    out.append(f"const char *const model_role_docs[ROLE_N] = {{{docs}}};\n")
+    permissions = "".join(f"    {{{quote(name)}, ROLE_{upper(role)}}},\n" for name, role in model.permissions.items())
+    out.append(f"const ModelPermission model_permissions[] = {{\n{permissions}    {{NULL, ROLE_N}},\n}};\n")
+    out.append(f"const gsize model_n_permissions = {len(model.permissions)};\n/* clang-format on */\n")
     return "".join(out)
 
 

@@ -79,6 +79,7 @@ class Field:
     accessors: bool = True
     newer: bool = False
     write_role: str = ""
+    key_roles: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -128,6 +129,7 @@ class Model:
     errors: dict  # code -> (params, doc)
     roles: dict
     map_keys: dict
+    permissions: dict
     pending: list
 
 
@@ -167,7 +169,8 @@ class Loader:
         classes = {name: self.load_class(name, block) for name, block in blocks.items()}
         model = Model(classes, self.enums, enums_toml,
                       {name for name, block in enums_toml.items() if block.get("since") == "newer"},
-                      self.errors, self.roles, roles_toml.get("map_keys", {}), self.load_pending())
+                      self.errors, self.roles, roles_toml.get("map_keys", {}), roles_toml.get("permissions", {}), self.load_pending())
+        self.check_roles(model)
         self.check_relations(model)
         self.check_engines(model)
         self.check_pending(model)
@@ -339,6 +342,27 @@ class Loader:
                 self.complain(inside, "comes after a parameter with a default, so it needs one too")
             params.append(Param(name, a_type, block.get("doc", ""), block.get("default")))
         return params
+
+    def check_roles(self, model):
+        """Gives map fields the roles of their keys."""
+        for name, keys in model.map_keys.items():
+            where = f"roles.toml: map_keys: {name}"
+            class_name, _, field_name = name.partition(".")
+            field_ = model.classes[class_name].fields.get(field_name) if class_name in model.classes else None
+            if field_ is None or field_.type.kind != "map" or field_.qualifier != "RW":
+                self.complain(where, "is no map that clients write")
+                continue
+            for key, role in keys.items():
+                if "*" in key[:-1]:
+                    self.complain(where, f"'{key}': only the end of a key may be left open")
+                self.key_role(f"{where}: {key}", role)
+            field_.key_roles = keys
+        for name, role in model.permissions.items():
+            self.key_role(f"roles.toml: permissions: {name}", role)
+
+    def key_role(self, where, role):
+        if role not in self.roles:
+            self.complain(where, f"role '{role}' is unknown")
 
     def check_relations(self, model):
         for cls in model.classes.values():

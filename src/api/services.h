@@ -35,7 +35,9 @@ typedef struct ApiServices {
  */
 gboolean api_bootstrap(ApiServices *services, GError **error);
 
-/** api_host_bootstrap: pool, host, host_metrics, host_cpus, networks, PIFs, roles. Called by api_bootstrap().
+/** api_session_bootstrap: roles. Called by api_bootstrap(). Idempotent. */
+gboolean api_session_bootstrap(ApiServices *services, GError **error);
+/** api_host_bootstrap: pool, host, host_metrics, host_cpus, networks, PIFs. Called by api_bootstrap().
  * Idempotent. */
 gboolean api_host_bootstrap(ApiServices *services, GError **error);
 /** api_vm_bootstrap: control domain and templates. Called by api_bootstrap(). Idempotent. */

@@ -98,6 +98,54 @@ test_missing_opens_nothing(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(error);
 }
 
+static void
+test_change(Fixture *fixture, gconstpointer data)
+{
+    GStatBuf status;
+    g_autoptr(GError) error = NULL;
+    g_assert_true(password_file_ensure(fixture->path, NULL));
+    g_autofree char *old = read_password(fixture);
+    g_assert_true(password_file_change(fixture->path, "root", "whatever", "pass phrase ü", &error));
+    g_assert_no_error(error);
+    g_assert_true(opens(fixture, "root", "pass phrase ü"));
+    g_assert_false(opens(fixture, "root", old));
+    g_assert_cmpint(g_stat(fixture->path, &status), ==, 0);
+    g_assert_cmpint(status.st_mode & 0777, ==, 0600);
+}
+
+static void
+test_bad_change(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *long_text = g_strnfill(4096, 'x');
+    const struct {
+        const char *user, *password;
+    } cases[] = {{"root", ""},      {"root", "a\nb"},   {"root", "ends with one "}, {"root", "tab\tinside"},
+                 {"alice", "good"}, {"root", long_text}};
+    g_assert_true(password_file_ensure(fixture->path, NULL));
+    g_autofree char *old = read_password(fixture);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+        g_assert_false(password_file_change(fixture->path, cases[i].user, old, cases[i].password, &error));
+        g_assert_true(api_error_is(error, "CHANGE_PASSWORD_REJECTED"));
+        g_assert_true(opens(fixture, "root", old));
+    }
+}
+
+static void
+test_unreadable(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_cmpint(g_mkdir(fixture->path, 0700), ==, 0); /* root reads any file, but no directory */
+    g_assert_false(password_file_check(fixture->path, "root", "x", &error));
+    g_assert_true(api_error_is(error, "SESSION_AUTHENTICATION_FAILED"));
+    g_assert_null(strstr(error->message, fixture->path));
+    g_clear_error(&error);
+    g_assert_false(password_file_change(fixture->path, "root", "x", "y", &error));
+    g_assert_true(api_error_is(error, "CHANGE_PASSWORD_REJECTED"));
+    g_assert_null(strstr(error->message, fixture->path));
+    g_rmdir(fixture->path);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -110,5 +158,10 @@ main(int argc, char **argv)
                tear_down);
     g_test_add("/auth/password-file/missing-one-opens-nothing", Fixture, NULL, set_up,
                test_missing_opens_nothing, tear_down);
+    g_test_add("/auth/password-file/change-replaces-it", Fixture, NULL, set_up, test_change, tear_down);
+    g_test_add("/auth/password-file/bad-change-is-refused", Fixture, NULL, set_up, test_bad_change,
+               tear_down);
+    g_test_add("/auth/password-file/what-is-wrong-with-it-stays-here", Fixture, NULL, set_up, test_unreadable,
+               tear_down);
     return g_test_run();
 }

@@ -7,7 +7,7 @@
 #include <glib/gstdio.h>
 
 /* user:password:service; pam_matrix keeps accounts of another service out. */
-static const char passdb[] = "alice:right:xylem\nlocked:right:another-service\n";
+static const char passdb[] = "alice:right:xylem\nchanger:before:xylem\nlocked:right:another-service\n";
 
 typedef struct Fixture {
     char *directory;
@@ -21,9 +21,10 @@ set_up(Fixture *fixture)
     fixture->directory = g_dir_make_tmp("xylem-pam-XXXXXX", NULL);
     fixture->passdb_path = g_build_filename(fixture->directory, "passdb", NULL);
     fixture->service_path = g_build_filename(fixture->directory, "xylem", NULL);
-    g_autofree char *service =
-        g_strdup_printf("auth required %s passdb=%s\naccount required %s passdb=%s\n", PAM_MATRIX,
-                        fixture->passdb_path, PAM_MATRIX, fixture->passdb_path);
+    g_autofree char *service = g_strdup_printf("auth required %s passdb=%s\naccount required %s passdb=%s\n"
+                                               "password required %s passdb=%s\n",
+                                               PAM_MATRIX, fixture->passdb_path, PAM_MATRIX,
+                                               fixture->passdb_path, PAM_MATRIX, fixture->passdb_path);
     g_assert_true(g_file_set_contents(fixture->passdb_path, passdb, -1, NULL));
     g_assert_true(g_file_set_contents(fixture->service_path, service, -1, NULL));
 }
@@ -66,6 +67,32 @@ run_case(gconstpointer data)
     g_assert_cmpstr(api_error_params(error)[0], ==, test->user);
 }
 
+static gboolean
+opens(const char *user, const char *password)
+{
+    return password_pam_check("xylem", user, password, NULL);
+}
+
+/* The module asks for the old password first unless the program runs as root. */
+static void
+test_change(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_true(password_pam_change("xylem", "changer", "before", "after", &error));
+    g_assert_no_error(error);
+    g_assert_true(opens("changer", "after"));
+    g_assert_false(opens("changer", "before"));
+    g_assert_true(opens("alice", "right"));
+}
+
+static void
+test_refused_change(void)
+{
+    g_autoptr(GError) error = NULL;
+    g_assert_false(password_pam_change("xylem", "nobody-here", "", "after", &error));
+    g_assert_true(api_error_is(error, "CHANGE_PASSWORD_REJECTED"));
+}
+
 /* A sanitizer wants to be loaded first, which does not matter to a wrapper of PAM alone, and no library bound
  * to its own symbols. */
 static char **
@@ -105,5 +132,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
         g_test_add_data_func(cases[i].name, &cases[i], run_case);
+    g_test_add_func("/auth/pam/change-replaces-the-password", test_change);
+    g_test_add_func("/auth/pam/change-for-unknown-user-is-rejected", test_refused_change);
     return g_test_run();
 }

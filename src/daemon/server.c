@@ -3,6 +3,7 @@
 #include "daemon/server.h"
 
 #include "api/services.h"
+#include "auth/audit.h"
 #include "auth/password.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -25,6 +26,8 @@
 #define HTTP_THREADS           2
 #define EXPIRY_PERIOD_S        (5 * 60) /* how often idle sessions are looked for */
 #define STORAGE_BODY_MAX_BYTES (64 * 1024)
+#define AUDIT_MAX_BYTES        (10 * 1024 * 1024) /* of one file ... */
+#define AUDIT_KEPT_FILES       9                  /* ... and how many older ones are kept */
 
 struct Server {
     const XylemdOptions *options;
@@ -35,6 +38,7 @@ struct Server {
     HttpServer *storage_http;
     HttpServer *http;
     char *password_path;
+    AuditTrail *audit;
     guint expiry_timer;
 };
 
@@ -89,12 +93,19 @@ start_sessions(Server *server, GError **error)
     ApiServices *services = &server->services;
     if (uses_pam(server->options)) {
         services->sessions = sessions_new(services->db, password_pam_check, (gpointer)PAM_SERVICE);
+        sessions_set_change(services->sessions, password_pam_change);
     } else {
         server->password_path = state_path(server->options, "password");
         if (!password_file_ensure(server->password_path, error))
             return FALSE;
         services->sessions = sessions_new(services->db, password_file_check, server->password_path);
+        sessions_set_change(services->sessions, password_file_change);
     }
+    g_autofree char *audit_path = state_path(server->options, "audit.log");
+    server->audit = audit_trail_open(audit_path, AUDIT_MAX_BYTES, AUDIT_KEPT_FILES, error);
+    if (server->audit == NULL)
+        return FALSE;
+    sessions_set_audit(services->sessions, server->audit);
     sessions_set_refusal_delay(services->sessions, (guint)server->options->login_delay_ms);
     server->expiry_timer = g_timeout_add_seconds(EXPIRY_PERIOD_S, expire_sessions, services->sessions);
     sessions_on_logout(services->sessions, (void (*)(gpointer, const char *))event_cancel_session,
@@ -230,6 +241,7 @@ server_stop(Server *server)
     session_unref(services->plugin_session);
     event_hub_free(services->events);
     sessions_free(services->sessions);
+    audit_trail_free(server->audit);
     tasks_free(services->tasks);
     db_close(services->db);
     g_free(services->state_directory);

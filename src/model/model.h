@@ -31,6 +31,18 @@ typedef enum FieldOnDelete {
     ON_DELETE_REFUSE,  /* the deletion fails: VDI.SR */
 } FieldOnDelete;
 
+/* A key of a map field that another role than the field's may write. */
+typedef struct ModelKeyRole {
+    const char *key; /* a '*' at its end stands for anything; NULL ends a list */
+    ModelRole least_role;
+} ModelKeyRole;
+
+/* A permission that belongs to no message. */
+typedef struct ModelPermission {
+    const char *name; /* "task.destroy/any" */
+    ModelRole least_role;
+} ModelPermission;
+
 typedef struct ModelField {
     const char *name; /* wire name: "name_label" */
     const Type *type;
@@ -44,6 +56,7 @@ typedef struct ModelField {
     const char *default_json;
     Value *default_value; /* made from default_json by model_init(); immortal */
     const char *doc;
+    const ModelKeyRole *key_roles; /* NULL: none */
 } ModelField;
 
 typedef enum MessageKind {
@@ -113,7 +126,7 @@ typedef struct ModelMessage {
     gboolean has_async;
     gboolean is_handled;  /* has a function of its own in src/api (or will: model/pending.txt) */
     gboolean is_pending;  /* stands in model/pending.txt: answers NOT_IMPLEMENTED */
-    gboolean is_internal; /* storage plugins' back-calls: pool-admin through a plugin's session only */
+    gboolean is_internal; /* in no role: for local superusers, as storage plugins' sessions are */
     gboolean is_newer;    /* not in the 2.0 reference */
     ModelRole least_role;
     const ModelEngine *engine; /* NULL: none */
@@ -140,6 +153,9 @@ extern const gsize model_n_classes;
 extern ModelMessage model_messages[];
 extern const gsize model_n_messages;
 extern const char *const model_role_names[ROLE_N]; /* "pool-admin", ... */
+extern const char *const model_role_docs[ROLE_N];
+extern const ModelPermission model_permissions[]; /* those that belong to no message */
+extern const gsize model_n_permissions;
 
 /** model_init: makes default values and look-up tables. Call once before all else; again is harmless. */
 void model_init(void);

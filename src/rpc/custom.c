@@ -13,6 +13,7 @@ answer_async(RpcJob *job, const Task *task)
     *early = *job;
     early->params = NULL;
     early->session = NULL;
+    early->audit = NULL;
     early->called_name = NULL;
     early->json_id = job->json_id;
     job->json_id = NULL;
@@ -144,6 +145,7 @@ custom_run(RpcJob *job)
     task_explain_cancel(task, &error);
     if (!is_done)
         log_info("failed: %s", error->message);
+    audit_call_end(g_steal_pointer(&job->audit), error);
     task_end(task, result, error);
     base_log_set_context(outer_context);
     finish(job, result, error);

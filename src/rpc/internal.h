@@ -2,6 +2,7 @@
 /* What the files of this folder share: a call on its way from bytes to reply. */
 #pragma once
 
+#include "auth/audit.h"
 #include "rpc/rpc.h"
 #include "rpc/workers.h"
 
@@ -60,6 +61,7 @@ struct RpcJob {
     Value **params; /* message->n_params of them, without the session, in canonical form */
     Session *session;
     Task *task;         /* once it has begun; then with what is left to do it gets to a worker */
+    AuditCall *audit;   /* (nullable) what the audit log will say; told when the call ends */
     Value *json_id;     /* JSON-RPC: the request's id, repeated with its type; else NULL */
     gboolean is_json_2; /* JSON-RPC 2.0 */
 };

@@ -18,6 +18,7 @@ job_free(RpcJob *job)
     for (gsize i = 0; job->params != NULL && i < job->message->n_params; i++)
         value_unref(job->params[i]);
     g_free(job->params);
+    audit_call_unanswered(job->audit);
     session_unref(job->session);
     value_unref(job->json_id);
     if (job->request != NULL)
@@ -60,6 +61,7 @@ job_answer_body(RpcJob *job, HttpBody *body)
 void
 job_answer(RpcJob *job, Value *result)
 {
+    audit_call_end(g_steal_pointer(&job->audit), NULL);
     if (job->waiter != NULL) {
         wake(job->waiter, result, NULL);
         job_free(job);
@@ -78,6 +80,7 @@ job_fail(RpcJob *job, const GError *error)
 {
     g_autoptr(GError) api_error = g_error_copy(error);
     api_error_from(&api_error);
+    audit_call_end(g_steal_pointer(&job->audit), api_error);
     if (g_str_equal(api_error_code(api_error), "INTERNAL_ERROR"))
         log_warning("%s: %s", job->called_name != NULL ? job->called_name : "call", api_error->message);
     if (job->waiter != NULL) {

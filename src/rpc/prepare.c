@@ -6,6 +6,7 @@
  * dead session is SESSION_INVALID. Source: protocol notes 1.4. */
 #include "rpc/internal.h"
 
+#include "auth/permission.h"
 #include "model/errors.h"
 #include "rpc/record.h"
 #include <string.h>
@@ -76,13 +77,24 @@ find_session(RpcJob *job, const Value *params, GError **error)
     return job->session != NULL;
 }
 
-static gboolean
-check_role(const RpcJob *job, GError **error)
+static AuditCall *
+begin_audit(const RpcJob *job)
 {
-    if (job->session == NULL || job->session->role <= job->message->least_role)
+    const AuditOrigin origin = {.peer = job->origin.peer, .task = job->called_name};
+    return audit_call_begin(sessions_audit(job->rpc->sessions), job->rpc->db, job->session, job->message,
+                            job->params, &origin);
+}
+
+static gboolean
+check_permission(RpcJob *job, GError **error)
+{
+    if (audit_trail_covers(job->message))
+        job->audit = begin_audit(job);
+    if (job->session == NULL ||
+        permission_check(job->rpc->db, job->session, job->message, job->params, error))
         return TRUE;
-    g_autofree char *permission = g_ascii_strdown(job->message->name, -1);
-    return api_error_rbac_permission_denied(error, permission, "none of your roles grants this permission");
+    audit_call_denied(job->audit != NULL ? g_steal_pointer(&job->audit) : begin_audit(job));
+    return FALSE;
 }
 
 static gboolean
@@ -109,5 +121,5 @@ job_prepare(RpcJob *job, const char *method, const Value *params, GError **error
                api_error_message_parameter_count_mismatch(error, method, "1", "0");
     return check_count(job->message, method, n_given - n_session, error) &&
            read_params(job, params, n_session, error) && find_session(job, params, error) &&
-           check_role(job, error) && check_async(job, error);
+           check_permission(job, error) && check_async(job, error);
 }

@@ -96,7 +96,10 @@ read_call(RpcJob *job, XmlrpcCall *ret_call, GError **error)
 static gboolean
 checks_password(const RpcJob *job)
 {
-    return model_message_id(job->message) == MSG_SESSION_LOGIN_WITH_PASSWORD && !job->origin.is_trusted;
+    int id = model_message_id(job->message);
+    gboolean is_login =
+        id == MSG_SESSION_LOGIN_WITH_PASSWORD || id == MSG_SESSION_SLAVE_LOCAL_LOGIN_WITH_PASSWORD;
+    return is_login && !job->origin.is_trusted;
 }
 
 /* What storage plugins call back for holds up a worker, so it must not wait for one. And who has filled all

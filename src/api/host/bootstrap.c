@@ -81,7 +81,6 @@ api_host_bootstrap(ApiServices *services, GError **error)
     const char *pool = pool_row != NULL ? pool_row->ref : db_txn_insert(txn, CLASS_POOL, NULL);
     update_host(services, txn, host);
     db_txn_set_string(txn, CLASS_POOL, pool, POOL_MASTER, host);
-    host_write_roles(services, txn);
     services->host_ref = g_strdup(host);
     services->pool_ref = g_strdup(pool);
     return db_txn_commit(txn, NULL, error) && write_metrics(services, error);

@@ -18,8 +18,5 @@ void host_write_memory(DbTxn *txn, const char *metrics_ref);
 /** host_write_interfaces: a PIF and its network for each interface; host.address from the management one. */
 void host_write_interfaces(ApiServices *services, DbTxn *txn, const char *host_ref);
 
-/** host_write_roles: the six static roles. */
-void host_write_roles(ApiServices *services, DbTxn *txn);
-
 /** host_memory_bytes: total and available memory of the machine. */
 void host_memory_bytes(guint64 *ret_total, guint64 *ret_free);

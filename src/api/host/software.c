@@ -140,15 +140,3 @@ host_write_memory(DbTxn *txn, const char *metrics)
     db_txn_set(txn, CLASS_HOST_METRICS, metrics, HOST_METRICS_LAST_UPDATED,
                value_datetime(base_now_us() / G_USEC_PER_SEC));
 }
-
-void
-host_write_roles(ApiServices *services, DbTxn *txn)
-{
-    for (int role = 0; role < ROLE_N; role++) {
-        g_autoptr(GPtrArray) known = db_get_by_name(services->db, CLASS_ROLE, model_role_names[role]);
-        if (known->len > 0)
-            continue;
-        const char *ref = db_txn_insert(txn, CLASS_ROLE, NULL);
-        db_txn_set_string(txn, CLASS_ROLE, ref, ROLE_NAME_LABEL, model_role_names[role]);
-    }
-}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Logging in and out. */
+/* Logging in and out, and passwords. */
 #include "api/services.h"
 
 gboolean
@@ -12,6 +12,31 @@ api_session__login_with_password(ApiCall *call, const SessionLoginWithPasswordAr
         return FALSE;
     *ret_value = value_string(session->ref);
     return TRUE;
+}
+
+gboolean
+api_session__slave_local_login_with_password(ApiCall *call, const SessionSlaveLocalLoginWithPasswordArgs *args,
+                                             Value **ret_value, GError **error)
+{
+    g_autoptr(Session) session = sessions_login_local(call->services->sessions, args->uname, args->pwd,
+                                                      call->origin->is_trusted, error);
+    if (session == NULL)
+        return FALSE;
+    *ret_value = value_string(session->ref);
+    return TRUE;
+}
+
+gboolean
+api_session__local_logout(ApiCall *call, GError **error)
+{
+    return sessions_logout_local(call->services->sessions, call->session, error);
+}
+
+gboolean
+api_session__change_password(ApiCall *call, const SessionChangePasswordArgs *args, GError **error)
+{
+    return sessions_change_password(call->services->sessions, call->session, args->old_pwd, args->new_pwd,
+                                    error);
 }
 
 gboolean

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* How somebody is let in: a password checked, or trust; refusals take their time. */
+#include "auth/audit.h"
+#include "auth/internal.h"
+#include "model/errors.h"
+
+void
+sessions_set_refusal_delay(Sessions *sessions, guint delay_ms)
+{
+    sessions->refusal_delay_ms = delay_ms;
+}
+
+void
+sessions_set_change(Sessions *sessions, AuthChange change)
+{
+    sessions->change = change;
+}
+
+void
+sessions_stop(Sessions *sessions)
+{
+    g_mutex_lock(&sessions->lock);
+    sessions->is_stopped = TRUE;
+    g_cond_broadcast(&sessions->stopped);
+    g_mutex_unlock(&sessions->lock);
+}
+
+/* Waits out what is left of the delay since @started_us; a check that took longer, as PAM's may, needs none.
+ */
+static void
+delay_refusal(Sessions *sessions, gint64 started_us)
+{
+    gint64 until_us = started_us + (gint64)sessions->refusal_delay_ms * 1000;
+    g_mutex_lock(&sessions->lock);
+    while (!sessions->is_stopped && g_get_monotonic_time() < until_us)
+        g_cond_wait_until(&sessions->stopped, &sessions->lock, until_us);
+    g_mutex_unlock(&sessions->lock);
+}
+
+static gboolean
+require_running(Sessions *sessions, GError **error)
+{
+    g_mutex_lock(&sessions->lock);
+    gboolean is_stopped = sessions->is_stopped;
+    g_mutex_unlock(&sessions->lock);
+    return !is_stopped || api_error_internal_error(error, "the server is stopping");
+}
+
+static gboolean
+check_password(Sessions *sessions, const char *user, const char *password, const char *originator,
+               GError **error)
+{
+    gint64 started_us = g_get_monotonic_time();
+    if (!require_running(sessions, error))
+        return FALSE;
+    if (sessions->check(sessions->check_data, user, password, error))
+        return TRUE;
+    audit_trail_refused_login(sessions->audit, user, originator);
+    delay_refusal(sessions, started_us);
+    return FALSE;
+}
+
+/* A local account: whoever has one may do everything. */
+static Session *
+login(Sessions *sessions, SessionSpec *spec, const char *password, gboolean is_trusted, GError **error)
+{
+    if (!is_trusted && !check_password(sessions, spec->user_name, password, spec->originator, error))
+        return NULL;
+    spec->role = ROLE_POOL_ADMIN;
+    spec->is_local_superuser = TRUE;
+    spec->is_audited = !is_trusted;
+    return sessions_open(sessions, spec, error);
+}
+
+Session *
+sessions_login(Sessions *sessions, const char *user, const char *password, const char *originator,
+               gboolean is_trusted, GError **error)
+{
+    SessionSpec spec = {.user_name = user, .originator = originator};
+    return login(sessions, &spec, password, is_trusted, error);
+}
+
+Session *
+sessions_login_local(Sessions *sessions, const char *user, const char *password, gboolean is_trusted,
+                     GError **error)
+{
+    SessionSpec spec = {.user_name = user, .originator = "", .is_local = TRUE};
+    return login(sessions, &spec, password, is_trusted, error);
+}
+
+Session *
+sessions_login_internal(Sessions *sessions, const char *user, gboolean is_storage_plugin, GError **error)
+{
+    const SessionSpec spec = {.user_name = user,
+                              .originator = "xylem",
+                              .role = ROLE_POOL_ADMIN,
+                              .is_local_superuser = TRUE,
+                              .is_storage_plugin = is_storage_plugin,
+                              .is_internal = TRUE};
+    return sessions_open(sessions, &spec, error);
+}
+
+/* Who came over the Unix socket may have given any name. */
+static const char *
+account_of(const Session *session)
+{
+    return *session->user_name != '\0' ? session->user_name : "root";
+}
+
+gboolean
+sessions_change_password(Sessions *sessions, const Session *session, const char *old_password,
+                         const char *new_password, GError **error)
+{
+    if (sessions->change == NULL)
+        return api_error_not_implemented(error, "session.change_password");
+    return sessions->change(sessions->check_data, account_of(session), old_password, new_password, error);
+}
