@@ -11,7 +11,7 @@ cat >"$scratch/xe" <<'XE'
 echo "$*" >>"$(dirname "$0")/asked"
 while [[ $1 == -s || $1 == -u ]]; do shift 2; done
 case "$*" in
-'help --minimal --all') echo 'host-list,vbd-create,vdi-list,vm-list,vm-param-get,vm-start,vm-export' ;;
+'help --minimal --all') echo 'host-list,vbd-create,vdi-list,vm-list,vm-param-get,vm-param-list,vm-start,vm-export' ;;
 'help vm-start')
     printf 'command name            : vm-start\n        reqd params     : \n'
     printf '        optional params : force, on, paused, <vm-selectors>\n'
@@ -22,6 +22,8 @@ case "$*" in
 'vm-list --minimal params=name-label') echo 'web,my vm\,1' ;;
 'vdi-list --minimal params=uuid') echo '3333' ;;
 'host-list --minimal params=name-label') echo 'alpha' ;;
+'vm-list --minimal params=power-state') echo 'running,halted,running' ;;
+'vm-param-get uuid=1111 param-name=platform') echo 'acpi: 1; nested: a: b' ;;
 esac
 XE
 chmod +x "$scratch/xe"
@@ -44,16 +46,25 @@ check() {
     fi
 }
 
-echo 1..11
-check completes-commands 'xe vm-' 'vm-list vm-param-get vm-start vm-export'
+echo 1..20
+check completes-commands 'xe vm-' 'vm-list vm-param-get vm-param-list vm-start vm-export'
 check completes-help-topics 'xe help vb' 'vbd-create'
 check completes-parameters 'xe vm-start ' '--force on= paused= vm= uuid= name-label= --minimal'
 check completes-maps 'xe vbd-create sm' 'sm-config:'
 check completes-uuids-of-the-class 'xe vm-start uuid=1' '1111'
 check completes-uuids-of-other-classes 'xe vbd-create vdi-uuid=' '3333'
-check completes-names-with-blanks-and-commas 'xe vm-start vm=' 'web my\ vm\,1'
+check completes-names-with-blanks-and-commas 'xe vm-start vm=' 'web my\ vm,1'
 check completes-hosts 'xe vm-start on=' 'alpha'
 check completes-fields 'xe vm-param-get param-name=' 'uuid name-label tags'
 check completes-nothing-for-free-texts 'xe vm-start new-name-label=' ''
+check completes-what-lists-filter-on 'xe vm-list power-state=' 'halted running'
+check completes-fields-behind-a-comma 'xe vm-list params=uuid,na' 'uuid,name-label'
+check leaves-out-what-is-given 'xe vm-start vm=web paused=true ' '--force on= uuid= name-label= --minimal'
+check completes-keys-of-a-map 'xe vm-param-get uuid=1111 param-name=platform param-key=' 'acpi nested'
+check completes-escaped-names 'xe vm-start vm=my\ v' 'my\ vm,1'
+check completes-quoted-names 'xe vm-start vm="my v' 'my vm,1'
+check completes-behind-quoted-names 'xe vm-start vm="my vm" pau' 'paused='
+check completes-classes 'xe event-wait class=v' 'vdi vm'
+check completes-commands-behind-options 'xe -s far host' 'host-list'
 check passes-the-server-on 'xe -s far -u me vm-start uuid=2' '2222'
 grep -qx -- '-s far -u me vm-list --minimal params=uuid' "$scratch/asked" || echo "Bail out! options were not passed on"
