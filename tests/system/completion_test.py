@@ -87,7 +87,8 @@ class CompletionTest(ServerTest):
         self.assertEqual(self.complete("xe vm-unin"), ["vm-uninstall"])
 
     def test_offers_uuids_of_the_right_class(self):
-        self.assertEqual(sorted(self.complete("xe vm-start uuid=")), sorted(self.stack.xe("vm-list", "--minimal", "params=uuid").split(",")))
+        uuids = self.stack.xe("vm-list", "--minimal", "params=uuid").split(",")
+        self.assertEqual(sorted(self.complete("xe vm-start uuid=")), sorted(uuids))
         one = self.uuids["alpha"]
         self.assertEqual(self.complete(f"xe vm-start uuid={one[:20]}"), [one])
         host = self.stack.xe("host-list", "--minimal")
