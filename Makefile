@@ -4,6 +4,7 @@
 #   make            builds everything into build/
 #   make run        ... and starts it with a demo guest           STATE= PORT= PLAIN_PORT= BIND=
 #   make check      ... with warnings as errors, and runs tests   SUITE=unit TEST=db/table SANITIZE=1
+#   make fuzz       runs the fuzz targets, for half an hour each  TARGET=xmlrpc SECONDS=1800
 #   make bench      prints performance as ratios to references    BENCH= (part of a name)
 #   make format     lays the C sources out
 #   make install    installs into DESTDIR (as root)               DESTDIR= PREFIX=
@@ -17,6 +18,8 @@ SANITIZE   ?=
 SUITE      ?=
 TEST       ?=
 BENCH      ?=
+TARGET     ?=
+SECONDS    ?= 1800
 DESTDIR    ?=
 PREFIX     ?= /usr
 
@@ -42,7 +45,7 @@ endif
 export XYLEM_GUEST_DIR := $(CURDIR)/build/guest
 export XYLEM_PACKAGES_DIR := $(CURDIR)/$(PACKAGES)
 
-.PHONY: all run check bench format install clean deps-build deps-run deps-check deps-bench
+.PHONY: all run check fuzz bench format install clean deps-build deps-run deps-check deps-fuzz deps-bench
 
 all: deps-build build/build.ninja
 	@ninja -C build
@@ -55,6 +58,9 @@ check: deps-check $(CHECK_BUILD)/build.ninja $(GUEST) $(PACKAGES)/fence-agents $
 	@ninja -C $(CHECK_BUILD)
 	@$(PYTHON) tools/run-tests.py --build $(CHECK_BUILD) --suite '$(SUITE)' --test '$(TEST)'
 
+fuzz: deps-fuzz
+	@$(PYTHON) tools/fuzz.py --build build-fuzz --target '$(TARGET)' --seconds '$(SECONDS)'
+
 bench: deps-bench all $(GUEST)
 	@$(PYTHON) tools/bench/bench.py --build build --only '$(BENCH)'
 
@@ -66,7 +72,7 @@ install: all
 	@DESTDIR='$(DESTDIR)' meson install -C build
 
 clean:
-	rm -rf build build-check build-sanitize
+	rm -rf build build-check build-sanitize build-fuzz
 
 deps-build:
 	@$(DEBIAN) install build
@@ -76,6 +82,9 @@ deps-run:
 
 deps-check:
 	@$(DEBIAN) install build run test
+
+deps-fuzz:
+	@$(DEBIAN) install build fuzz
 
 deps-bench:
 	@$(DEBIAN) install build run bench

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-SKIPPED_FOLDERS = {".git", "node_modules", "__pycache__", "state", ".cache"}
+SKIPPED_FOLDERS = {".git", "node_modules", "__pycache__", "state", ".cache", "seeds"}  # seeds: inputs of fuzz targets
 MOST_SHOWN = 50  # complaints of one rule
 
 
@@ -24,7 +24,7 @@ class Complaint:
 
 
 def is_skipped(folder):
-    """Folders that hold nothing of ours: builds, states, downloads."""
+    """Folders that hold nothing of ours: builds, states, downloads, bytes that make no sense."""
     return folder in SKIPPED_FOLDERS or folder.startswith("build")
 
 

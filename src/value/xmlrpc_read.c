@@ -522,8 +522,12 @@ check_encoding(const char *text, gsize length, GError **error)
         return TRUE;
 
     encoding += strlen("encoding");
-    encoding += strspn(encoding, " \t\r\n=\"'"); /* "?>" stands behind it */
-    gsize name_length = strcspn(encoding, " \t\r\n\"'?");
+    while (encoding < end && strchr(" \t\r\n=\"'", *encoding) != NULL)
+        encoding++;
+    const char *name_end = encoding;
+    while (name_end < end && strchr(" \t\r\n\"'", *name_end) == NULL)
+        name_end++;
+    gsize name_length = (gsize)(name_end - encoding);
     for (gsize i = 0; i < G_N_ELEMENTS(accepted); i++) {
         if (name_length == strlen(accepted[i]) &&
             g_ascii_strncasecmp(encoding, accepted[i], name_length) == 0)
