@@ -24,7 +24,7 @@ def message_text(cls, message, pending):
 def reference_md(model):
     out = ["# API reference\n\nMade from model/ by gen/generate.py. Regular getters and setters are left out: every field has `get_X`; "
            "RW fields have `set_X`, sets `add_X` and `remove_X`, maps `add_to_X` and `remove_from_X`.\n\n"]
-    for cls in model.classes.values():
+    for cls in (cls for cls in model.classes.values() if not cls.internal):
         out.append(f"## {cls.name}\n\n{cls.doc}\n\n")
         if cls.fields:
             out.append("| field | access | type | meaning |\n|---|---|---|---|\n")

@@ -16,7 +16,7 @@ STOCK = {
 }
 STATES = ("Halted", "Paused", "Running", "Suspended", "plugged", "unplugged")
 CLASS_KEYS = {"class", "doc", "rows", "persistent", "events", "stock", "handled", "write_roles", "stock_roles",
-              "getter_roles", "deprecated", "fields", "messages"}
+              "getter_roles", "deprecated", "internal", "fields", "messages"}
 FIELD_KEYS = {"type", "qualifier", "doc", "default", "persistent", "on_delete", "derived_from", "accessors", "since",
               "write_roles"}
 MESSAGE_KEYS = {"doc", "roles", "params", "result", "errors", "async", "session", "since", "deprecated", "from_states",
@@ -118,6 +118,7 @@ class Class:
     events: bool
     fields: dict
     messages: dict
+    internal: bool = False  # the server's own: clients never see it
 
 
 @dataclass
@@ -229,7 +230,7 @@ class Loader:
         self.check_keys(where, block, CLASS_KEYS)
         self.check_doc(where, block)
         cls = Class(name, block.get("doc", ""), block.get("rows", True), block.get("persistent", True),
-                    block.get("events", True), {}, {})
+                    block.get("events", True), {}, {}, block.get("internal", False))
         writer = block.get("write_roles", "pool-admin")
         for field_name, field_block in block.get("fields", {}).items():
             cls.fields[field_name] = self.load_field(f"{where}: fields.{field_name}", field_name, field_block, writer)

@@ -67,6 +67,17 @@ meta_of_request(const DriverRequest *request, FileMeta *ret_meta)
     ret_meta->sm_config = value_ref((Value *)request->vdi_sm_config);
 }
 
+/* The one that the caller asks for, so that it knows what to look for after a crash; or one of our own. */
+static char *
+choose_uuid(const DriverRequest *request, const FileStore *store)
+{
+    g_autofree char *wanted = g_ascii_strdown(request->new_uuid, -1);
+    g_auto(ImageInfo) info = {0};
+    if (base_uuid_is_valid(wanted) && !file_store_image(store, wanted, &info, NULL))
+        return g_steal_pointer(&wanted);
+    return base_uuid_new();
+}
+
 /* Sidecar first, then the image under its name: so nothing is ever a disk without its sidecar. */
 static gboolean
 create_disk(const FileStore *store, const char *uuid, guint64 size_bytes, const FileMeta *meta,
@@ -102,7 +113,7 @@ file_vdi_create(const DriverRequest *request, GError **error)
         return NULL;
     g_auto(FileMeta) meta = {0};
     meta_of_request(request, &meta);
-    g_autofree char *uuid = base_uuid_new();
+    g_autofree char *uuid = choose_uuid(request, &store);
     if (!create_disk(&store, uuid, size_bytes, &meta, error)) {
         driver_fault_from(error, DRIVER_ERROR_VDI_CREATE);
         return NULL;
@@ -308,7 +319,7 @@ fork_disk(const DriverRequest *request, void (*prepare)(const char *uuid, FileMe
     file_meta_copy(&source, &meta);
     prepare(uuid, &meta);
 
-    g_autofree char *new_uuid = base_uuid_new();
+    g_autofree char *new_uuid = choose_uuid(request, &store);
     if (!file_fork(&store, uuid, new_uuid, &meta, code, error))
         return NULL;
     return describe(&store, new_uuid, error);

@@ -3,6 +3,7 @@
 #include "daemon/server.h"
 
 #include "api/services.h"
+#include "api/storage/undo.h"
 #include "auth/audit.h"
 #include "auth/password.h"
 #include "base/error.h"
@@ -128,6 +129,7 @@ start_services(Server *server, GError **error)
         return FALSE;
     services->events = event_hub_new(services->db);
     services->tasks = tasks_new(services->db);
+    tasks_set_plan_kinds(services->tasks, undo_kinds, services);
     services->domains = domain_transport_client(options->domain_socket_path);
     g_autofree char *storage_state = state_path(options, "storage");
     services->storage = storage_new((const char *const *)options->plugin_directories, storage_state, error);

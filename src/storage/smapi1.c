@@ -56,6 +56,7 @@ add_operation_keys(Value *params, const StorageRequest *request)
     case STORAGE_OPERATION_VDI_CREATE:
         set_map(params, "vdi_sm_config", request->call->sm_config);
         set_text(params, "vdi_type", request->vdi_type);
+        set_text(params, "new_uuid", request->call->new_uuid);
         break;
     case STORAGE_OPERATION_VDI_INTRODUCE:
         set_map(params, "vdi_sm_config", request->call->sm_config);
@@ -64,6 +65,7 @@ add_operation_keys(Value *params, const StorageRequest *request)
     case STORAGE_OPERATION_VDI_SNAPSHOT:
     case STORAGE_OPERATION_VDI_CLONE:
         set_map(params, "driver_params", request->driver_params);
+        set_text(params, "new_uuid", request->call->new_uuid);
         break;
     default:
         break;

@@ -75,6 +75,8 @@ typedef struct StorageCall {
     const char *vdi_location;
     const char *vdi_on_boot;    /* (nullable) "persist" or "reset" */
     gboolean vdi_allow_caching; /* */
+    const char *new_uuid;   /* (nullable) create, snapshot and clone: what the new disk's uuid is to be, for
+                               plugins that let themselves be told */
     const Value *sm_config; /* map of strings: VDI.sm_config on create and introduce, the sm_config argument
                                on probe */
     const char *subtask_of; /* (nullable) task reference */

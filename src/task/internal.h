@@ -2,7 +2,7 @@
 /* What the files of this folder share. */
 #pragma once
 
-#include "task/task.h"
+#include "task/plan.h"
 
 /* An object that shows a task in its current_operations. */
 typedef struct TaskMark {
@@ -31,6 +31,9 @@ struct Tasks {
     gboolean is_stopping; /* new ones are cancelled from the start */
     GQueue ended;         /* stored tasks that have ended and are still there, oldest first; see collect.c */
     GHashTable *ended_by_ref; /* ref -> its link in @ended */
+    const PlanKind *plan_kinds;
+    gpointer plan_data;    /* for their undo */
+    GPtrArray *left_plans; /* refs of plans in the journal that nobody works on */
 };
 
 /** task_actor: for transactions made on behalf of @task. Borrowed from it. */
@@ -39,6 +42,10 @@ DbActor task_actor(const Task *task);
 /** task_new: not in the table and without a row yet; its ref is made up. */
 Task *task_new(Tasks *tasks, const TaskSpec *spec);
 void task_unref(Task *task); /* NULL is fine */
+
+/* The journal: see plan.c. */
+void tasks_init_plans(Tasks *tasks);
+void tasks_note_left_plan(Tasks *tasks, const char *ref);
 
 /* Clearing away what has ended. */
 void tasks_init_ended(Tasks *tasks);

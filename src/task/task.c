@@ -44,6 +44,7 @@ tasks_new(Db *db)
     g_mutex_init(&tasks->lock);
     tasks->by_ref = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)task_unref);
     tasks_init_ended(tasks);
+    tasks_init_plans(tasks);
     return tasks;
 }
 
@@ -54,6 +55,7 @@ tasks_free(Tasks *tasks)
         return;
     g_hash_table_unref(tasks->by_ref);
     tasks_clear_ended(tasks);
+    g_ptr_array_unref(tasks->left_plans);
     g_mutex_clear(&tasks->lock);
     g_free(tasks);
 }

@@ -2,7 +2,8 @@
 """A storage plugin that misbehaves on demand: the body of TestSR, which storage.py puts into a plugin directory.
 
 device_config says where it keeps its disks (location): a file <uuid> each, which holds its size. There, a file <command>.does says how
-that command behaves instead of well: a key of BEHAVIOURS, "wait", or "fault N". A command that runs leaves <command>.running behind.
+that command behaves instead of well: a key of BEHAVIOURS, "wait", "fault N", or "kill before P N" and "kill after P N": kill process P when
+it gets the command for the N-th time, before or after it has done it. A command that runs leaves <command>.running behind.
 """
 
 import os
@@ -44,6 +45,24 @@ def leave_child():
     os._exit(0)
 
 
+def is_due(folder, command):
+    """Counts down how often the command is still to behave well."""
+    orders = folder / f"{command}.does"
+    *words, count = orders.read_text(encoding="utf-8").split()
+    orders.write_text(" ".join([*words, str(int(count) - 1)]), encoding="utf-8")
+    return int(count) == 1
+
+
+def kill(folder, command, moment, victim, params):
+    """Does the command and kills, in the order that @moment says."""
+    if not is_due(folder, command):
+        return reply(answer(command, params, folder))
+    if moment == "after":
+        answer(command, params, folder)
+    os.kill(int(victim), signal.SIGKILL)
+    return None
+
+
 BEHAVIOURS = {
     "hang": hang,
     "crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
@@ -65,9 +84,9 @@ def disk(folder, name):
     return {"uuid": name, "location": name, "size": size, "utilisation": "0"}
 
 
-def new_disk(folder, size):
+def new_disk(folder, size, name):
     """Makes one."""
-    name = str(uuid.uuid4())
+    name = name or str(uuid.uuid4())
     (folder / name).write_text(str(size), encoding="utf-8")
     return disk(folder, name)
 
@@ -91,9 +110,9 @@ def answer(command, params, folder):
     elif command == "sr_probe":
         return "<SRlist></SRlist>"
     elif command == "vdi_create":
-        return new_disk(folder, params["args"][0])
+        return new_disk(folder, params["args"][0], params.get("new_uuid"))
     elif command in ("vdi_snapshot", "vdi_clone"):
-        return new_disk(folder, (folder / own).read_text(encoding="utf-8"))
+        return new_disk(folder, (folder / own).read_text(encoding="utf-8"), params.get("new_uuid"))
     elif command == "vdi_resize":
         (folder / own).write_text(params["args"][0], encoding="utf-8")
         return disk(folder, own)
@@ -116,6 +135,8 @@ def main():
         (folder / f"{command}.running").touch()
     if behaviour == "wait":
         wait(folder, command)
+    elif behaviour.startswith("kill "):
+        return kill(folder, command, *behaviour.split()[1:3], params)
     elif behaviour.startswith("fault "):
         return sys.stdout.write(xmlrpc.client.dumps(xmlrpc.client.Fault(int(behaviour.split()[1]), "as asked"), methodresponse=True))
     elif behaviour:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* At start: SM rows from the plugins found, and the SRs that were plugged attached again. */
-#include "api/storage/context.h"
+#include "api/storage/undo.h"
 
 #include "base/log.h"
 
@@ -70,5 +70,6 @@ api_storage_bootstrap(ApiServices *services, GError **error)
         if (db_row_bool(pbd, PBD_CURRENTLY_ATTACHED) && !attach_again(services, pbd, error))
             return FALSE;
     }
+    tasks_recover_plans(services->tasks);
     return TRUE;
 }

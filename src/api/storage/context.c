@@ -8,6 +8,7 @@ storage_context_clear(StorageContext *context)
     g_clear_pointer(&context->sr, db_row_unref);
     g_clear_pointer(&context->pbd, db_row_unref);
     g_clear_pointer(&context->vdi, db_row_unref);
+    g_clear_pointer(&context->new_uuid, g_free);
 }
 
 static DbRow *

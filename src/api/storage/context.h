@@ -9,7 +9,8 @@ typedef struct StorageContext {
     StorageCall call;
     DbRow *sr;
     DbRow *pbd;
-    DbRow *vdi; /* NULL for calls on an SR */
+    DbRow *vdi;     /* NULL for calls on an SR */
+    char *new_uuid; /* (nullable): owns that of the call */
 } StorageContext;
 
 void storage_context_clear(StorageContext *context);

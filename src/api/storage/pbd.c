@@ -3,16 +3,36 @@
 #include "api/storage/pbd.h"
 
 #include "api/storage/scan.h"
+#include "api/storage/undo.h"
 #include "base/log.h"
 #include "rpc/record.h"
 
 static gboolean
 set_attached(ApiServices *services, const DbActor *actor, const char *pbd_ref, gboolean is_attached,
-             GError **error)
+             Plan *plan, GError **error)
 {
     g_autoptr(DbTxn) txn = db_txn_new(services->db, actor);
     db_txn_set_bool(txn, CLASS_PBD, pbd_ref, PBD_CURRENTLY_ATTACHED, is_attached);
-    return db_txn_commit(txn, NULL, error);
+    if (plan != NULL)
+        plan_txn_end(plan, txn);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    if (plan != NULL)
+        plan_ended(plan);
+    return TRUE;
+}
+
+/* What a crash cuts off here is detached at the next start. */
+static gboolean
+attach(ApiServices *services, Task *task, const DbActor *actor, StorageContext *context, GError **error)
+{
+    g_autoptr(Plan) plan = plan_new(task, "PBD.plug");
+    if (!plan_add(plan, UNDO_ATTACHMENT, context->call.sr_uuid, error))
+        return FALSE;
+    if (storage_sr_attach(services->storage, &context->call, error))
+        return set_attached(services, actor, context->pbd->ref, TRUE, plan, error);
+    undo_failed(plan, *error);
+    return api_error_from_storage(error);
 }
 
 gboolean
@@ -23,9 +43,7 @@ pbd_plug(ApiServices *services, Task *task, const DbActor *actor, const char *sr
         return FALSE;
     if (db_row_bool(context.pbd, PBD_CURRENTLY_ATTACHED))
         return TRUE;
-    if (!storage_sr_attach(services->storage, &context.call, error))
-        return api_error_from_storage(error);
-    if (!set_attached(services, actor, context.pbd->ref, TRUE, error))
+    if (!attach(services, task, actor, &context, error))
         return FALSE;
     /* The SR serves even if its list is not fresh; SR.scan will say what is wrong with it. */
     g_autoptr(GError) scan_error = NULL;
@@ -44,7 +62,7 @@ pbd_unplug(ApiServices *services, Task *task, const DbActor *actor, const char *
         return TRUE;
     if (!storage_sr_detach(services->storage, &context.call, error))
         return api_error_from_storage(error);
-    return set_attached(services, actor, context.pbd->ref, FALSE, error);
+    return set_attached(services, actor, context.pbd->ref, FALSE, NULL, error);
 }
 
 static const char *
@@ -59,7 +77,10 @@ api_pbd__plug(ApiCall *call, const PbdPlugArgs *args, GError **error)
 {
     g_autoptr(DbRow) pbd = NULL;
     const char *sr = sr_of(call, args->self.id, &pbd, error);
-    return sr != NULL && pbd_plug(call->services, call->task, &call->actor, sr, error);
+    if (sr == NULL || !pbd_plug(call->services, call->task, &call->actor, sr, error))
+        return FALSE;
+    tasks_recover_plans(call->services->tasks); /* what waited for this SR */
+    return TRUE;
 }
 
 gboolean

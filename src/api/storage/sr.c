@@ -2,10 +2,12 @@
 /* SRs: made, introduced, destroyed, forgotten, scanned, probed. */
 #include "api/storage/pbd.h"
 #include "api/storage/scan.h"
+#include "api/storage/undo.h"
+#include "base/text.h"
 
 /* What SR.create and SR.introduce are told of the new row. */
 typedef struct SrSpec {
-    const char *uuid; /* NULL: a fresh one */
+    const char *uuid;
     const char *name_label;
     const char *name_description;
     const char *type;
@@ -26,8 +28,7 @@ insert_sr(DbTxn *txn, const SrSpec *spec)
 {
     g_autofree char *type = g_ascii_strdown(spec->type, -1);
     const char *sr = db_txn_insert(txn, CLASS_SR, NULL);
-    if (spec->uuid != NULL)
-        db_txn_set_string(txn, CLASS_SR, sr, SR_UUID, spec->uuid);
+    db_txn_set_string(txn, CLASS_SR, sr, SR_UUID, spec->uuid);
     db_txn_set_string(txn, CLASS_SR, sr, SR_NAME_LABEL, spec->name_label);
     db_txn_set_string(txn, CLASS_SR, sr, SR_NAME_DESCRIPTION, spec->name_description);
     db_txn_set_string(txn, CLASS_SR, sr, SR_TYPE, type);
@@ -38,20 +39,10 @@ insert_sr(DbTxn *txn, const SrSpec *spec)
     return sr;
 }
 
-static gboolean
-delete_rows(ApiCall *call, const char *sr_ref, GError **error)
-{
-    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
-    g_autoptr(GPtrArray) vdis = db_referrers(call->db, CLASS_VDI, VDI_SR, sr_ref);
-    for (guint i = 0; i < vdis->len; i++)
-        db_txn_delete(txn, CLASS_VDI, ((DbRow *)g_ptr_array_index(vdis, i))->ref);
-    db_txn_delete(txn, CLASS_SR, sr_ref);
-    return db_txn_commit(txn, NULL, error);
-}
-
 /* The rows come first, because the plugin is told their refs and may call back about them. */
 static char *
-insert_sr_with_pbd(ApiCall *call, const SrSpec *spec, HostRef host, Value *device_config, GError **error)
+insert_sr_with_pbd(ApiCall *call, Plan *plan, const SrSpec *spec, HostRef host, Value *device_config,
+                   GError **error)
 {
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
     const char *sr = insert_sr(txn, spec);
@@ -59,40 +50,49 @@ insert_sr_with_pbd(ApiCall *call, const SrSpec *spec, HostRef host, Value *devic
     db_txn_set_string(txn, CLASS_PBD, pbd, PBD_SR, sr);
     db_txn_set_string(txn, CLASS_PBD, pbd, PBD_HOST, host.id);
     db_txn_set(txn, CLASS_PBD, pbd, PBD_DEVICE_CONFIG, value_ref(device_config));
+    plan_txn_add(plan, txn, UNDO_SR_ROWS, spec->uuid);
     g_autofree char *ref = g_strdup(sr);
     return db_txn_commit(txn, NULL, error) ? g_steal_pointer(&ref) : NULL;
 }
 
 static gboolean
-make_and_plug(ApiCall *call, const char *sr_ref, gint64 size_bytes, GError **error)
+make_and_plug(ApiCall *call, Plan *plan, const char *sr_ref, gint64 size_bytes, GError **error)
 {
     g_auto(StorageContext) context = {0};
     if (!storage_context_sr(&context, call->services, call->task, sr_ref, error))
         return FALSE;
     if (!storage_sr_create(call->services->storage, &context.call, (guint64)size_bytes, error))
         return api_error_from_storage(error);
-    if (pbd_plug(call->services, call->task, &call->actor, sr_ref, error))
-        return TRUE;
-    storage_sr_delete(call->services->storage, &context.call, NULL); /* nothing is in it yet */
-    return FALSE;
+    return plan_add(plan, UNDO_SR, context.call.sr_uuid, error) &&
+           pbd_plug(call->services, call->task, &call->actor, sr_ref, error);
+}
+
+static gboolean
+end_plan(ApiCall *call, Plan *plan, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    plan_txn_end(plan, txn);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    plan_ended(plan);
+    return TRUE;
 }
 
 gboolean
 api_sr__create(ApiCall *call, const SrCreateArgs *args, Value **ret_value, GError **error)
 {
-    SrSpec spec = {NULL,         args->name_label, args->name_description, args->type, args->content_type,
+    g_autofree char *uuid = base_uuid_new();
+    SrSpec spec = {uuid,         args->name_label, args->name_description, args->type, args->content_type,
                    args->shared, args->sm_config};
     if (args->physical_size < 0)
         return api_error_invalid_value(error, "physical_size", "a negative size");
     if (!require_driver(call->services, args->type, error))
         return FALSE;
-    g_autofree char *sr = insert_sr_with_pbd(call, &spec, args->host, args->device_config, error);
-    if (sr == NULL)
+    g_autoptr(Plan) plan = plan_new(call->task, call->message->name);
+    g_autofree char *sr = insert_sr_with_pbd(call, plan, &spec, args->host, args->device_config, error);
+    if (sr == NULL || !make_and_plug(call, plan, sr, args->physical_size, error) ||
+        !end_plan(call, plan, error))
         return FALSE;
-    if (!make_and_plug(call, sr, args->physical_size, error)) {
-        delete_rows(call, sr, NULL);
-        return FALSE;
-    }
     *ret_value = value_string(sr);
     return TRUE;
 }
@@ -128,7 +128,8 @@ require_all_unplugged(ApiCall *call, const char *sr_ref, GError **error)
 gboolean
 api_sr__forget(ApiCall *call, const SrForgetArgs *args, GError **error)
 {
-    return require_all_unplugged(call, args->sr.id, error) && delete_rows(call, args->sr.id, error);
+    return require_all_unplugged(call, args->sr.id, error) &&
+           undo_delete_sr(call->db, &call->actor, args->sr.id, NULL, error);
 }
 
 /* Source: seed of SMAPIv1, appendix A: sr-destroy attaches, then deletes */
@@ -142,13 +143,19 @@ api_sr__destroy(ApiCall *call, const SrDestroyArgs *args, GError **error)
         return FALSE;
     if (g_str_equal(db_row_map_string(context.sr, SR_OTHER_CONFIG, "indestructible", "false"), "true"))
         return api_error_sr_indestructible(error, args->sr.id);
-    if (!storage_sr_attach(storage, &context.call, error))
+    g_autoptr(Plan) plan = plan_new(call->task, call->message->name);
+    if (!plan_add(plan, UNDO_SR_GONE, context.call.sr_uuid, error))
+        return FALSE;
+    if (!storage_sr_attach(storage, &context.call, error)) {
+        plan_forget_last(plan);
         return api_error_from_storage(error);
+    }
     if (!storage_sr_delete(storage, &context.call, error)) {
+        undo_failed(plan, *error);
         storage_sr_detach(storage, &context.call, NULL);
         return api_error_from_storage(error);
     }
-    return delete_rows(call, args->sr.id, error);
+    return undo_delete_sr(call->db, &call->actor, args->sr.id, plan, error);
 }
 
 gboolean

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Disks: made, destroyed, snapshotted, cloned and resized: plugin first, then the row, so that a row never
- * names a disk that is not there. A crash in between leaves a disk without a row, which the next scan of the
- * SR finds. */
+ * names a disk that is not there. What a crash leaves in between the journal knows: see undo.c. */
 #include "api/storage/vdi.h"
 
 #include "api/storage/scan.h"
+#include "api/storage/undo.h"
 #include "base/text.h"
 #include "rpc/record.h"
 
@@ -21,57 +21,64 @@ ensure_row(ApiCall *call, DbTxn *txn, const char *sr_ref, const StorageVdi *vdi)
     return g_intern_string(known->ref);
 }
 
-static void
-remove_disk(ApiCall *call, StorageContext *context, const StorageVdi *vdi)
-{
-    StorageCall removal = context->call;
-    removal.vdi_ref = "OpaqueRef:NULL";
-    removal.vdi_uuid = vdi->uuid;
-    removal.vdi_location = vdi->location;
-    removal.cancellable = NULL;
-    storage_vdi_delete(call->services->storage, &removal, NULL);
-}
-
-/* Commits @txn, which holds the row of the new disk @vdi; a disk whose row cannot be written is taken away
- * again. */
+/* A step of a plan, which may be the caller's: the disk goes unless the plan comes to its end. A plugin may
+ * have given the disk another uuid than it was asked to. */
 static char *
-commit_row(ApiCall *call, StorageContext *context, DbTxn *txn, const char *row_ref, const StorageVdi *vdi,
-           GError **error)
+commit_row(StorageContext *context, Plan *plan, gboolean is_last, DbTxn *txn, const char *row_ref,
+           const StorageVdi *vdi, GError **error)
 {
     g_autofree char *ref = g_strdup(row_ref);
     if (vdi->is_complete) /* a plugin that writes rows itself keeps its SR's sizes, too */
         scan_add_sizes(txn, context->sr->ref, (gint64)vdi->virtual_size, (gint64)vdi->physical_utilisation);
-    if (db_txn_commit(txn, NULL, error))
-        return g_steal_pointer(&ref);
-    remove_disk(call, context, vdi);
-    return NULL;
+    if (!is_last && !g_str_equal(vdi->uuid, context->call.new_uuid))
+        undo_txn_add_disk(plan, txn, context, vdi->uuid);
+    if (is_last)
+        plan_txn_end(plan, txn);
+    if (!db_txn_commit(txn, NULL, error))
+        return NULL;
+    if (is_last)
+        plan_ended(plan);
+    return g_steal_pointer(&ref);
+}
+
+/* Writes down that a disk will be made. */
+static gboolean
+begin_disk(StorageContext *context, Plan *plan, GError **error)
+{
+    context->new_uuid = base_uuid_new();
+    context->call.new_uuid = context->new_uuid;
+    return undo_add_disk(plan, UNDO_DISK, context, context->new_uuid, error);
 }
 
 /* ---- Create
  * ------------------------------------------------------------------------------------------------------- */
 
 static gboolean
-create_disk(ApiCall *call, StorageContext *context, const StorageVdiSpec *spec, StorageVdi **ret_vdi,
-            GError **error)
+create_disk(ApiCall *call, StorageContext *context, Plan *plan, const StorageVdiSpec *spec,
+            StorageVdi **ret_vdi, GError **error)
 {
-    if (!task_mark_object(call->task, CLASS_SR, context->sr->ref, "vdi_create", error))
+    if (!task_mark_object(call->task, CLASS_SR, context->sr->ref, "vdi_create", error) ||
+        !begin_disk(context, plan, error))
         return FALSE;
     *ret_vdi = storage_vdi_create(call->services->storage, &context->call, spec, error);
-    return *ret_vdi != NULL || api_error_from_storage(error);
+    if (*ret_vdi != NULL)
+        return TRUE;
+    undo_failed(plan, *error);
+    return api_error_from_storage(error);
 }
 
 char *
-api_vdi_create_disk(ApiCall *call, const char *sr_ref, const char *name_label, guint64 size_bytes,
+api_vdi_create_disk(ApiCall *call, Plan *plan, const char *sr_ref, const char *name_label, guint64 size_bytes,
                     const char *type, GError **error)
 {
     g_auto(StorageContext) context = {0};
     StorageVdiSpec spec = {.size_bytes = size_bytes, .name_label = name_label, .type = type};
     g_autoptr(StorageVdi) vdi = NULL;
     if (!storage_context_attached_sr(&context, call->services, call->task, sr_ref, error) ||
-        !create_disk(call, &context, &spec, &vdi, error))
+        !create_disk(call, &context, plan, &spec, &vdi, error))
         return NULL;
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
-    return commit_row(call, &context, txn, ensure_row(call, txn, sr_ref, vdi), vdi, error);
+    return commit_row(&context, plan, FALSE, txn, ensure_row(call, txn, sr_ref, vdi), vdi, error);
 }
 
 /* The record's fields, each in canonical form. */
@@ -138,13 +145,14 @@ api_vdi__create(ApiCall *call, const VdiCreateArgs *args, Value **ret_value, GEr
                            .is_read_only = value_get_bool(record.fields[VDI_READ_ONLY]),
                            .is_sharable = value_get_bool(record.fields[VDI_SHARABLE])};
     context.call.sm_config = record.fields[VDI_SM_CONFIG];
+    g_autoptr(Plan) plan = plan_new(call->task, call->message->name);
     g_autoptr(StorageVdi) vdi = NULL;
-    if (!create_disk(call, &context, &spec, &vdi, error))
+    if (!create_disk(call, &context, plan, &spec, &vdi, error))
         return FALSE;
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
     const char *ref = ensure_row(call, txn, sr_ref, vdi);
     write_record(txn, ref, &record);
-    g_autofree char *made = commit_row(call, &context, txn, ref, vdi, error);
+    g_autofree char *made = commit_row(&context, plan, TRUE, txn, ref, vdi, error);
     if (made == NULL)
         return FALSE;
     *ret_value = value_string(made);
@@ -176,58 +184,71 @@ mark_snapshot(DbTxn *txn, const char *ref, const char *of)
 typedef StorageVdi *(*StorageCopy)(Storage *storage, const StorageCall *call, const Value *driver_params,
                                    GError **error);
 
+/* What a copy is: how the plugin makes it, and what its row says. */
+typedef struct CopyKind {
+    StorageCopy copy;
+    gboolean is_snapshot;
+} CopyKind;
+
+static const CopyKind clone_kind = {storage_vdi_clone, FALSE};
+static const CopyKind snapshot_kind = {storage_vdi_snapshot, TRUE};
+
 static char *
-copy_disk(ApiCall *call, const char *vdi_ref, StorageCopy copy, const Value *driver_params,
-          gboolean is_snapshot, GError **error)
+copy_disk(ApiCall *call, Plan *plan, gboolean is_last, const CopyKind *kind, const char *vdi_ref,
+          const Value *driver_params, GError **error)
 {
     g_auto(StorageContext) context = {0};
-    if (!storage_context_vdi(&context, call->services, call->task, vdi_ref, error))
+    if (!storage_context_vdi(&context, call->services, call->task, vdi_ref, error) ||
+        !begin_disk(&context, plan, error))
         return NULL;
-    g_autoptr(StorageVdi) vdi = copy(call->services->storage, &context.call, driver_params, error);
+    g_autoptr(StorageVdi) vdi = kind->copy(call->services->storage, &context.call, driver_params, error);
     if (vdi == NULL) {
+        undo_failed(plan, *error);
         api_error_from_storage(error);
         return NULL;
     }
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
     const char *ref = ensure_row(call, txn, context.sr->ref, vdi);
     copy_description(txn, ref, context.vdi);
-    if (is_snapshot)
+    if (kind->is_snapshot)
         mark_snapshot(txn, ref, vdi_ref);
-    return commit_row(call, &context, txn, ref, vdi, error);
+    return commit_row(&context, plan, is_last, txn, ref, vdi, error);
 }
 
 char *
-api_vdi_clone_disk(ApiCall *call, const char *vdi_ref, GError **error)
+api_vdi_clone_disk(ApiCall *call, Plan *plan, const char *vdi_ref, GError **error)
 {
-    return copy_disk(call, vdi_ref, storage_vdi_clone, NULL, FALSE, error);
+    return copy_disk(call, plan, FALSE, &clone_kind, vdi_ref, NULL, error);
 }
 
 char *
-api_vdi_snapshot_disk(ApiCall *call, const char *vdi_ref, GError **error)
+api_vdi_snapshot_disk(ApiCall *call, Plan *plan, const char *vdi_ref, GError **error)
 {
-    return copy_disk(call, vdi_ref, storage_vdi_snapshot, NULL, TRUE, error);
+    return copy_disk(call, plan, FALSE, &snapshot_kind, vdi_ref, NULL, error);
+}
+
+static gboolean
+copy_alone(ApiCall *call, const CopyKind *kind, const char *vdi_ref, const Value *driver_params,
+           Value **ret_value, GError **error)
+{
+    g_autoptr(Plan) plan = plan_new(call->task, call->message->name);
+    g_autofree char *ref = copy_disk(call, plan, TRUE, kind, vdi_ref, driver_params, error);
+    if (ref == NULL)
+        return FALSE;
+    *ret_value = value_string(ref);
+    return TRUE;
 }
 
 gboolean
 api_vdi__snapshot(ApiCall *call, const VdiSnapshotArgs *args, Value **ret_value, GError **error)
 {
-    g_autofree char *ref =
-        copy_disk(call, args->vdi.id, storage_vdi_snapshot, args->driver_params, TRUE, error);
-    if (ref == NULL)
-        return FALSE;
-    *ret_value = value_string(ref);
-    return TRUE;
+    return copy_alone(call, &snapshot_kind, args->vdi.id, args->driver_params, ret_value, error);
 }
 
 gboolean
 api_vdi__clone(ApiCall *call, const VdiCloneArgs *args, Value **ret_value, GError **error)
 {
-    g_autofree char *ref =
-        copy_disk(call, args->vdi.id, storage_vdi_clone, args->driver_params, FALSE, error);
-    if (ref == NULL)
-        return FALSE;
-    *ret_value = value_string(ref);
-    return TRUE;
+    return copy_alone(call, &clone_kind, args->vdi.id, args->driver_params, ret_value, error);
 }
 
 /* ---- Destroy and resize
@@ -243,49 +264,6 @@ require_detached(ApiCall *call, const char *vdi_ref, const char *operation, GErr
     return TRUE;
 }
 
-/* The VBDs of halted VMs that name it: an empty disk drive is of no use to them. */
-static void
-delete_vbds(DbTxn *txn, const char *vdi_ref)
-{
-    g_autoptr(GPtrArray) vbds = db_txn_referrers(txn, CLASS_VBD, VBD_VDI, vdi_ref);
-    for (guint i = 0; i < vbds->len; i++) {
-        const DbRow *vbd = g_ptr_array_index(vbds, i);
-        if (g_str_equal(db_row_string(vbd, VBD_TYPE), vbd_type_name(VBD_TYPE_CD)))
-            db_txn_set_bool(txn, CLASS_VBD, vbd->ref, VBD_EMPTY, TRUE);
-        else
-            db_txn_delete(txn, CLASS_VBD, vbd->ref);
-    }
-}
-
-typedef struct DeleteStep {
-    const char *ref;
-    gboolean is_freed; /* the disk is gone from the SR, not only forgotten */
-} DeleteStep;
-
-static gboolean
-delete_step(DbTxn *txn, gpointer data, GError **error)
-{
-    const DeleteStep *step = data;
-    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_VDI, step->ref);
-    if (row == NULL)
-        return api_error_handle_invalid(error, "VDI", step->ref);
-    delete_vbds(txn, step->ref);
-    db_txn_delete(txn, CLASS_VDI, step->ref);
-    if (step->is_freed)
-        scan_add_sizes(txn, db_row_string(row, VDI_SR), -db_row_int(row, VDI_VIRTUAL_SIZE),
-                       -db_row_int(row, VDI_PHYSICAL_UTILISATION));
-    return TRUE;
-}
-
-static gboolean
-delete_row(ApiCall *call, const char *vdi_ref, gboolean is_freed, GError **error)
-{
-    DeleteStep step = {vdi_ref, is_freed};
-    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
-    db_txn_step(txn, delete_step, &step, NULL);
-    return db_txn_commit(txn, NULL, error);
-}
-
 gboolean
 api_vdi_destroy_disk(ApiCall *call, const char *vdi_ref, GError **error)
 {
@@ -295,11 +273,16 @@ api_vdi_destroy_disk(ApiCall *call, const char *vdi_ref, GError **error)
         return FALSE;
     if (!db_row_bool(context.vdi, VDI_MANAGED))
         return api_error_vdi_not_managed(error, vdi_ref);
-    if (!storage_vdi_delete(call->services->storage, &context.call, error))
+    g_autoptr(Plan) plan = plan_new(call->task, call->message->name);
+    if (!undo_add_disk(plan, UNDO_DISK_ROW, &context, context.call.vdi_uuid, error))
+        return FALSE;
+    if (!storage_vdi_delete(call->services->storage, &context.call, error)) {
+        undo_failed(plan, *error);
         return api_error_from_storage(error);
+    }
     /* A plugin that calls back has deleted the row itself (VDI.db_forget); ours do not. */
     g_autoptr(DbRow) row = db_get(call->db, CLASS_VDI, vdi_ref);
-    return row == NULL || delete_row(call, vdi_ref, TRUE, error);
+    return row == NULL || undo_delete_vdi(call->db, &call->actor, vdi_ref, TRUE, plan, error);
 }
 
 gboolean
@@ -348,11 +331,11 @@ gboolean
 api_vdi__forget(ApiCall *call, const VdiForgetArgs *args, GError **error)
 {
     return require_detached(call, args->vdi.id, "forget", error) &&
-           delete_row(call, args->vdi.id, FALSE, error);
+           undo_delete_vdi(call->db, &call->actor, args->vdi.id, FALSE, NULL, error);
 }
 
 gboolean
 api_vdi__db_forget(ApiCall *call, const VdiDbForgetArgs *args, GError **error)
 {
-    return delete_row(call, args->vdi.id, FALSE, error);
+    return undo_delete_vdi(call->db, &call->actor, args->vdi.id, FALSE, NULL, error);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* VM.clone and VM.snapshot: a new VM with the settings of another and disks made from its disks.
  *
- * Disks come first, one by one; then all rows in one transaction. If any of it fails, the disks made so far
- * are destroyed; after a crash they are left as disks that no VM uses. */
+ * Disks come first, one by one; then all rows in one transaction. They are a plan: if any of it fails, or a
+ * crash cuts it off, the disks made so far are destroyed. */
 #include "api/services.h"
 #include "api/storage/vdi.h"
 #include "api/vm/create.h"
 #include "api/vm/mac.h"
-#include "base/log.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -16,7 +15,7 @@
 
 /* How disks and rows of the new VM differ from the old one's. */
 typedef struct CloneKind {
-    char *(*make_disk)(ApiCall *call, const char *vdi_ref, GError **error);
+    char *(*make_disk)(ApiCall *call, Plan *plan, const char *vdi_ref, GError **error);
     gboolean is_snapshot;
 } CloneKind;
 
@@ -29,7 +28,7 @@ static const CloneKind snapshot_kind = {.make_disk = api_vdi_snapshot_disk, .is_
 typedef struct DiskPlan {
     GPtrArray *vbds;  /* DbRow */
     GPtrArray *disks; /* ref, NULL_REF for an empty drive */
-    GPtrArray *made;  /* refs to destroy unless all goes well */
+    Plan *plan;       /* makes them; undoes it unless all goes well */
 } DiskPlan;
 
 static void
@@ -37,22 +36,9 @@ disk_plan_clear(DiskPlan *plan)
 {
     g_clear_pointer(&plan->vbds, g_ptr_array_unref);
     g_clear_pointer(&plan->disks, g_ptr_array_unref);
-    g_clear_pointer(&plan->made, g_ptr_array_unref);
+    g_clear_pointer(&plan->plan, plan_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DiskPlan, disk_plan_clear)
-
-static void
-undo_disks(ApiCall *call, const DiskPlan *plan)
-{
-    for (guint i = plan->made->len; i > 0; i--) {
-        g_autoptr(GError) failure = NULL;
-        const char *ref = g_ptr_array_index(plan->made, i - 1);
-        if (!api_vdi_destroy_disk(call, ref, &failure))
-            log_warning("disk %s, made for a VM that did not come about, is left over: %s", ref,
-                        failure->message);
-    }
-    g_ptr_array_set_size(plan->made, 0);
-}
 
 /* Media are shared between the VMs, as CDs are only read. */
 static gboolean
@@ -64,11 +50,10 @@ plan_disk(ApiCall *call, const CloneKind *kind, DiskPlan *plan, const DbRow *vbd
         g_ptr_array_add(plan->disks, g_strdup(vdi_ref));
         return TRUE;
     }
-    char *made = kind->make_disk(call, vdi_ref, error);
+    char *made = kind->make_disk(call, plan->plan, vdi_ref, error);
     if (made == NULL)
         return FALSE;
-    g_ptr_array_add(plan->made, made);
-    g_ptr_array_add(plan->disks, g_strdup(made));
+    g_ptr_array_add(plan->disks, made);
     return TRUE;
 }
 
@@ -77,14 +62,12 @@ make_disks(ApiCall *call, const CloneKind *kind, const DbRow *vm, DiskPlan *plan
 {
     plan->vbds = db_referrers(call->db, CLASS_VBD, VBD_VM, vm->ref);
     plan->disks = g_ptr_array_new_with_free_func(g_free);
-    plan->made = g_ptr_array_new_with_free_func(g_free);
+    plan->plan = plan_new(call->task, call->message->name);
 
     for (guint i = 0; i < plan->vbds->len; i++) {
         if (g_cancellable_set_error_if_cancelled(call->cancellable, error) ||
-            !plan_disk(call, kind, plan, g_ptr_array_index(plan->vbds, i), error)) {
-            undo_disks(call, plan);
+            !plan_disk(call, kind, plan, g_ptr_array_index(plan->vbds, i), error))
             return FALSE;
-        }
         task_set_progress(call->task, 0.9 * (i + 1) / plan->vbds->len);
     }
     return TRUE;
@@ -253,7 +236,11 @@ make_rows(ApiCall *call, const CloneKind *kind, const DbRow *vm, const char *new
     db_txn_step(txn, complete_step, vm_ref, NULL);
     copy_vbds(txn, vm_ref, plan);
     copy_vifs(call->db, txn, vm, vm_ref, other_config, kind);
-    return db_txn_commit(txn, NULL, error) ? g_steal_pointer(&vm_ref) : NULL;
+    plan_txn_end(plan->plan, txn);
+    if (!db_txn_commit(txn, NULL, error))
+        return NULL;
+    plan_ended(plan->plan);
+    return g_steal_pointer(&vm_ref);
 }
 
 static gboolean
@@ -271,10 +258,8 @@ clone_vm(ApiCall *call, const CloneKind *kind, const char *vm_ref, const char *n
     if (!make_disks(call, kind, vm, &plan, error))
         return FALSE;
     g_autofree char *new_ref = make_rows(call, kind, vm, new_name, &plan, error);
-    if (new_ref == NULL) {
-        undo_disks(call, &plan);
+    if (new_ref == NULL)
         return FALSE;
-    }
     *ret_value = value_string(new_ref);
     return TRUE;
 }

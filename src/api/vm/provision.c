@@ -8,7 +8,6 @@
 #include "api/services.h"
 #include "api/storage/vdi.h"
 #include "api/vm/device.h"
-#include "base/log.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -140,35 +139,24 @@ find_sr(ApiCall *call, const char *text, GError **error)
 }
 
 static gboolean
-make_disk(ApiCall *call, const DbRow *vm, DiskRequest *request, GError **error)
+make_disk(ApiCall *call, Plan *plan, const DbRow *vm, DiskRequest *request, GError **error)
 {
     g_autofree char *sr_ref = find_sr(call, request->sr, error);
     if (sr_ref == NULL)
         return FALSE;
     g_autofree char *name = g_strdup_printf("%s %s", db_row_string(vm, VM_NAME_LABEL), request->device);
 
-    request->vdi_ref = api_vdi_create_disk(call, sr_ref, name, request->size_bytes, request->type, error);
+    request->vdi_ref =
+        api_vdi_create_disk(call, plan, sr_ref, name, request->size_bytes, request->type, error);
     return request->vdi_ref != NULL;
 }
 
-static void
-undo_disks(ApiCall *call, GPtrArray *requests)
-{
-    for (guint i = 0; i < requests->len; i++) {
-        const DiskRequest *request = g_ptr_array_index(requests, i);
-        g_autoptr(GError) failure = NULL;
-        if (request->vdi_ref != NULL && !api_vdi_destroy_disk(call, request->vdi_ref, &failure))
-            log_warning("disk %s, made for a VM that did not come about, is left over: %s", request->vdi_ref,
-                        failure->message);
-    }
-}
-
 static gboolean
-make_disks(ApiCall *call, const DbRow *vm, GPtrArray *requests, GError **error)
+make_disks(ApiCall *call, Plan *plan, const DbRow *vm, GPtrArray *requests, GError **error)
 {
     for (guint i = 0; i < requests->len; i++) {
         if (g_cancellable_set_error_if_cancelled(call->cancellable, error) ||
-            !make_disk(call, vm, g_ptr_array_index(requests, i), error))
+            !make_disk(call, plan, vm, g_ptr_array_index(requests, i), error))
             return FALSE;
         task_set_progress(call->task, 0.9 * (i + 1) / requests->len);
     }
@@ -210,7 +198,7 @@ check_free_places(Db *db, const char *vm_ref, GPtrArray *requests, GError **erro
 }
 
 static gboolean
-write_rows(ApiCall *call, const DbRow *vm, GPtrArray *requests, GError **error)
+write_rows(ApiCall *call, Plan *plan, const DbRow *vm, GPtrArray *requests, GError **error)
 {
     gint64 now = base_now_us() / G_USEC_PER_SEC;
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
@@ -222,7 +210,11 @@ write_rows(ApiCall *call, const DbRow *vm, GPtrArray *requests, GError **error)
     if (!g_str_equal(db_row_string(vm, VM_METRICS), NULL_REF))
         db_txn_set(txn, CLASS_VM_METRICS, db_row_string(vm, VM_METRICS), VM_METRICS_INSTALL_TIME,
                    value_datetime(now));
-    return db_txn_commit(txn, NULL, error);
+    plan_txn_end(plan, txn);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    plan_ended(plan);
+    return TRUE;
 }
 
 gboolean
@@ -241,8 +233,6 @@ api_vm__provision(ApiCall *call, const VmProvisionArgs *args, GError **error)
     g_autoptr(GPtrArray) requests = *xml != '\0' ? parse_disks(xml, error) : g_ptr_array_new();
     if (requests == NULL || !check_free_places(call->db, vm->ref, requests, error))
         return FALSE;
-    if (make_disks(call, vm, requests, error) && write_rows(call, vm, requests, error))
-        return TRUE;
-    undo_disks(call, requests);
-    return FALSE;
+    g_autoptr(Plan) plan = plan_new(call->task, call->message->name);
+    return make_disks(call, plan, vm, requests, error) && write_rows(call, plan, vm, requests, error);
 }

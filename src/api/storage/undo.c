@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Undoing what calls on storage have begun: after a failure, and after a crash at the next start.
+ *
+ * Nothing is deleted but what the journal says was made by the call that was cut off: a disk is known by the
+ * uuid that it was to have. A plugin that gives uuids of its own choice leaves a disk without a row, which
+ * the next scan of the SR finds. */
+#include "api/storage/undo.h"
+
+#include "api/storage/scan.h"
+#include "base/log.h"
+#include <string.h>
+
+/* An SR that does not answer must not hold up a call that has failed already. */
+#define UNDO_TIMEOUT_S 60
+
+/* ---- Rows ---- */
+
+/* The VBDs of halted VMs that name it: an empty disk drive is of no use to them. */
+static void
+delete_vbds(DbTxn *txn, const char *vdi_ref)
+{
+    g_autoptr(GPtrArray) vbds = db_txn_referrers(txn, CLASS_VBD, VBD_VDI, vdi_ref);
+    for (guint i = 0; i < vbds->len; i++) {
+        const DbRow *vbd = g_ptr_array_index(vbds, i);
+        if (g_str_equal(db_row_string(vbd, VBD_TYPE), vbd_type_name(VBD_TYPE_CD)))
+            db_txn_set_bool(txn, CLASS_VBD, vbd->ref, VBD_EMPTY, TRUE);
+        else
+            db_txn_delete(txn, CLASS_VBD, vbd->ref);
+    }
+}
+
+typedef struct DeleteStep {
+    const char *ref;
+    gboolean is_freed;
+} DeleteStep;
+
+static gboolean
+delete_step(DbTxn *txn, gpointer data, GError **error)
+{
+    const DeleteStep *step = data;
+    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_VDI, step->ref);
+    if (row == NULL)
+        return api_error_handle_invalid(error, "VDI", step->ref);
+    delete_vbds(txn, step->ref);
+    db_txn_delete(txn, CLASS_VDI, step->ref);
+    if (step->is_freed)
+        scan_add_sizes(txn, db_row_string(row, VDI_SR), -db_row_int(row, VDI_VIRTUAL_SIZE),
+                       -db_row_int(row, VDI_PHYSICAL_UTILISATION));
+    return TRUE;
+}
+
+static gboolean
+commit(DbTxn *txn, Plan *plan, GError **error)
+{
+    if (plan != NULL)
+        plan_txn_end(plan, txn);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    if (plan != NULL)
+        plan_ended(plan);
+    return TRUE;
+}
+
+gboolean
+undo_delete_vdi(Db *db, const DbActor *actor, const char *vdi_ref, gboolean is_freed, Plan *plan,
+                GError **error)
+{
+    DeleteStep step = {vdi_ref, is_freed};
+    g_autoptr(DbTxn) txn = db_txn_new(db, actor);
+    db_txn_step(txn, delete_step, &step, NULL);
+    return commit(txn, plan, error);
+}
+
+gboolean
+undo_delete_sr(Db *db, const DbActor *actor, const char *sr_ref, Plan *plan, GError **error)
+{
+    g_autoptr(DbTxn) txn = db_txn_new(db, actor);
+    g_autoptr(GPtrArray) vdis = db_referrers(db, CLASS_VDI, VDI_SR, sr_ref);
+    for (guint i = 0; i < vdis->len; i++)
+        db_txn_delete(txn, CLASS_VDI, ((DbRow *)g_ptr_array_index(vdis, i))->ref);
+    db_txn_delete(txn, CLASS_SR, sr_ref);
+    return commit(txn, plan, error);
+}
+
+/* ---- Waiting, but not for ever ---- */
+
+typedef struct Deadline {
+    GCancellable *cancellable;
+    GSource *timer;
+} Deadline;
+
+static gboolean
+cancel(gpointer cancellable)
+{
+    g_cancellable_cancel(cancellable);
+    return G_SOURCE_REMOVE;
+}
+
+static Deadline
+deadline_start(void)
+{
+    Deadline deadline = {g_cancellable_new(), g_timeout_source_new_seconds(UNDO_TIMEOUT_S)};
+    g_source_set_callback(deadline.timer, cancel, g_object_ref(deadline.cancellable), g_object_unref);
+    g_source_attach(deadline.timer, NULL);
+    return deadline;
+}
+
+static void
+deadline_clear(Deadline *deadline)
+{
+    g_source_destroy(deadline->timer);
+    g_source_unref(deadline->timer);
+    g_object_unref(deadline->cancellable);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Deadline, deadline_clear)
+
+/* ---- Disks ---- */
+
+/* The row of the SR that @object names, which ends at a space or the end. */
+static DbRow *
+find_sr(ApiServices *services, const char *object)
+{
+    g_autofree char *uuid = g_strndup(object, strcspn(object, " "));
+    return db_get_by_uuid(services->db, CLASS_SR, uuid);
+}
+
+static const char *
+disk_of(const char *object)
+{
+    const char *space = strchr(object, ' ');
+    return space != NULL ? space + 1 : "";
+}
+
+static const StorageVdi *
+find_disk(const StorageScan *scan, const char *uuid)
+{
+    for (guint i = 0; i < scan->vdis->len; i++) {
+        const StorageVdi *vdi = g_ptr_array_index(scan->vdis, i);
+        if (g_ascii_strcasecmp(vdi->uuid, uuid) == 0)
+            return vdi;
+    }
+    return NULL;
+}
+
+/* Whether the plugin still has it, and then where. */
+static gboolean
+look_for_disk(ApiServices *services, StorageContext *context, const char *uuid, char **ret_location,
+              GError **error)
+{
+    g_autoptr(StorageScan) scan = storage_sr_scan(services->storage, &context->call, error);
+    if (scan == NULL)
+        return api_error_from_storage(error);
+    const StorageVdi *vdi = find_disk(scan, uuid);
+    g_autoptr(DbRow) row = db_get_by_uuid(services->db, CLASS_VDI, uuid);
+    if (vdi != NULL)
+        *ret_location = g_strdup(vdi->location);
+    else if (!scan->is_reported && row != NULL) /* a plugin that keeps the rows itself */
+        *ret_location = g_strdup(db_row_string(row, VDI_LOCATION));
+    else
+        *ret_location = NULL;
+    return TRUE;
+}
+
+static gboolean
+delete_disk(ApiServices *services, StorageContext *context, const char *uuid, const char *location,
+            GError **error)
+{
+    context->call.vdi_ref = "OpaqueRef:NULL";
+    context->call.vdi_uuid = uuid;
+    context->call.vdi_location = location;
+    return storage_vdi_delete(services->storage, &context->call, error) || api_error_from_storage(error);
+}
+
+static gboolean
+delete_row_of(ApiServices *services, const char *uuid, gboolean is_freed, GError **error)
+{
+    g_autoptr(DbRow) row = db_get_by_uuid(services->db, CLASS_VDI, uuid);
+    return row == NULL || undo_delete_vdi(services->db, NULL, row->ref, is_freed, NULL, error);
+}
+
+static gboolean
+undo_disk(gpointer data, Task *task, const char *object, GError **error)
+{
+    ApiServices *services = data;
+    g_auto(StorageContext) context = {0};
+    g_auto(Deadline) deadline = deadline_start();
+    g_autofree char *location = NULL;
+    const char *uuid = disk_of(object);
+    g_autoptr(DbRow) sr = find_sr(services, object);
+    if (sr == NULL)
+        return TRUE;
+    if (!storage_context_attached_sr(&context, services, NULL, sr->ref, error))
+        return FALSE;
+    context.call.cancellable = deadline.cancellable;
+    if (!look_for_disk(services, &context, uuid, &location, error))
+        return FALSE;
+    if (location != NULL && !delete_disk(services, &context, uuid, location, error))
+        return FALSE;
+    return delete_row_of(services, uuid, TRUE, error);
+}
+
+static gboolean
+finish_disk_row(gpointer data, Task *task, const char *object, GError **error)
+{
+    ApiServices *services = data;
+    g_auto(StorageContext) context = {0};
+    g_auto(Deadline) deadline = deadline_start();
+    g_autofree char *location = NULL;
+    g_autoptr(DbRow) sr = find_sr(services, object);
+    if (sr == NULL)
+        return TRUE;
+    if (!storage_context_attached_sr(&context, services, NULL, sr->ref, error))
+        return FALSE;
+    context.call.cancellable = deadline.cancellable;
+    return look_for_disk(services, &context, disk_of(object), &location, error) &&
+           (location != NULL || delete_row_of(services, disk_of(object), TRUE, error));
+}
+
+/* ---- SRs ---- */
+
+static gboolean
+undo_sr_rows(gpointer data, Task *task, const char *object, GError **error)
+{
+    ApiServices *services = data;
+    g_autoptr(DbRow) sr = find_sr(services, object);
+    return sr == NULL || undo_delete_sr(services->db, NULL, sr->ref, NULL, error);
+}
+
+/* The rows that go with it are a step of their own. */
+static gboolean
+undo_sr(gpointer data, Task *task, const char *object, GError **error)
+{
+    ApiServices *services = data;
+    g_auto(StorageContext) context = {0};
+    g_auto(Deadline) deadline = deadline_start();
+    g_autoptr(DbRow) sr = find_sr(services, object);
+    if (sr == NULL)
+        return TRUE;
+    if (!storage_context_sr(&context, services, NULL, sr->ref, error))
+        return FALSE;
+    context.call.cancellable = deadline.cancellable;
+    storage_sr_attach(services->storage, &context.call, NULL); /* some plugins want it */
+    if (storage_sr_delete(services->storage, &context.call, error))
+        return TRUE;
+    return api_error_from_storage(error);
+}
+
+static gboolean
+finish_sr_rows(gpointer data, Task *task, const char *object, GError **error)
+{
+    ApiServices *services = data;
+    g_auto(StorageContext) context = {0};
+    g_auto(Deadline) deadline = deadline_start();
+    g_autoptr(DbRow) sr = find_sr(services, object);
+    if (sr == NULL)
+        return TRUE;
+    if (!storage_context_sr(&context, services, NULL, sr->ref, error))
+        return FALSE;
+    context.call.cancellable = deadline.cancellable;
+    if (!storage_sr_attach(services->storage, &context.call, NULL))
+        return undo_delete_sr(services->db, NULL, sr->ref, NULL, error);
+    storage_sr_detach(services->storage, &context.call, NULL);
+    return TRUE;
+}
+
+static gboolean
+undo_attachment(gpointer data, Task *task, const char *object, GError **error)
+{
+    ApiServices *services = data;
+    g_auto(StorageContext) context = {0};
+    g_auto(Deadline) deadline = deadline_start();
+    g_autoptr(DbRow) sr = find_sr(services, object);
+    if (sr == NULL || !storage_context_sr(&context, services, NULL, sr->ref, NULL) ||
+        db_row_bool(context.pbd, PBD_CURRENTLY_ATTACHED))
+        return TRUE;
+    context.call.cancellable = deadline.cancellable;
+    return storage_sr_detach(services->storage, &context.call, error) || api_error_from_storage(error);
+}
+
+const PlanKind undo_kinds[] = {
+    {UNDO_DISK, undo_disk}, {UNDO_DISK_ROW, finish_disk_row}, {UNDO_SR_ROWS, undo_sr_rows},
+    {UNDO_SR, undo_sr},     {UNDO_SR_GONE, finish_sr_rows},   {UNDO_ATTACHMENT, undo_attachment},
+    {NULL, NULL},
+};
+
+/* ---- Writing down ---- */
+
+static char *
+disk_object(const StorageContext *context, const char *vdi_uuid)
+{
+    return g_strdup_printf("%s %s", context->call.sr_uuid, vdi_uuid);
+}
+
+gboolean
+undo_add_disk(Plan *plan, const char *kind, const StorageContext *context, const char *vdi_uuid,
+              GError **error)
+{
+    g_autofree char *object = disk_object(context, vdi_uuid);
+    return plan_add(plan, kind, object, error);
+}
+
+void
+undo_txn_add_disk(Plan *plan, DbTxn *txn, const StorageContext *context, const char *vdi_uuid)
+{
+    g_autofree char *object = disk_object(context, vdi_uuid);
+    plan_txn_add(plan, txn, UNDO_DISK, object);
+}
+
+void
+undo_failed(Plan *plan, const GError *error)
+{
+    static const StorageError unanswered[] = {STORAGE_ERROR_BACKEND_EXIT, STORAGE_ERROR_BACKEND_REPLY,
+                                              STORAGE_ERROR_BACKEND_TIMED_OUT, STORAGE_ERROR_BACKEND_FAILED,
+                                              STORAGE_ERROR_CANCELLED};
+    for (gsize i = 0; i < G_N_ELEMENTS(unanswered); i++)
+        if (g_error_matches(error, STORAGE_ERROR, (int)unanswered[i]))
+            return;
+    plan_forget_last(plan);
+}
