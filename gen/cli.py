@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""model/cli.toml and the model in, the tables of xe's server side out: cli.py --model DIR --out DIR.
+"""model/cli.toml, model/cli-lacking.toml and the model in, the tables of xe's server side out: cli.py --model DIR --out DIR.
 
 Writes tables.c and handlers.h for src/cli; their types are in src/cli/table.h. Every complaint reads "file: block: what is wrong".
 """
@@ -15,19 +15,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 import model as model_loader  # noqa: E402
 from names import boolean, class_constant, field_constant, lower, message_constant, quote, upper  # noqa: E402
 
-FILE = "cli.toml"
-CLASS_KEYS = {"model", "plural", "fields_of", "filter", "columns", "standard", "fields"}
+FILES = ("cli.toml", "cli-lacking.toml")
+CLASS_KEYS = {"model", "lacks", "plural", "fields_of", "filter", "columns", "standard", "fields"}
 FIELD_KEYS = {"path", "template", "call", "source", "source_of", "scale", "special", "kind", "part", "access", "put",
-              "whole", "separator", "missing", "blank", "size", "folded", "expensive", "hidden", "deprecated", "newer"}
-COMMAND_KEYS = {"required", "optional", "flags", "help", "call", "record", "if_true", "if_given", "print", "then",
-                "one_of", "needs_force", "warn", "allow", "single", "reports_hosts", "handler", "newer"}
+              "whole", "separator", "missing", "blank", "size", "folded", "expensive", "hidden", "deprecated", "newer",
+              "settable"}
+COMMAND_KEYS = {"required", "optional", "unsupported", "flags", "help", "call", "record", "if_true", "if_given", "print", "heading",
+                "keys", "then", "one_of", "needs_force", "warn", "allow", "single", "reports_hosts", "handler", "lacks"}
 FLAGS = ("standard", "hidden", "neverforward", "local-session", "uses-client-stream", "vm-selectors", "host-selectors",
          "sr-selectors", "deprecated")
 SELECTORS = {"vm-selectors": "VM", "host-selectors": "host", "sr-selectors": "SR"}
 ALLOW = ("templates", "control-domains")
 PRINTS = ("none", "uuid", "value", "text", "table", "records")
 DEFAULT_OBJECTS = ("@master", "@pool", "@null", "@default-sr")
-ARGUMENT_KINDS = ("size", "named", "file", "basename", "snapshot", "template")
+ARGUMENT_KINDS = ("size", "named", "file", "encoded", "basename", "snapshot", "template", "entry")
 SOURCES = ("path", "template", "call", "source", "special")
 
 
@@ -53,14 +54,15 @@ class Field:
     def label(self):
         """The name as it prints, with its tag."""
         letter = {"string": " ", "set": "S", "map": "M"}[self.kind]
-        access = "RW" if self.messages else "RO"
+        access = "RW" if self.messages else "RO"  # of what the model lacks nothing prints
         text = f"{self.name} ({letter}{access})"
         return text + " [DEPRECATED]" if self.row.get("deprecated") else text
 
 
 class Class:
     def __init__(self, name, row, model_class):
-        self.name, self.row, self.model_class = name, row, model_class
+        self.name, self.row = name, row
+        self.model_class = model_class  # None: the model lacks it
         self.fields = []
         self.role = "read-only"
 
@@ -103,13 +105,16 @@ class Command:
 
 
 class Loader:
-    def __init__(self, tables, model):
-        self.tables, self.model = tables, model
+    """@tables: what the files say together; @origins: which file a block is of."""
+
+    def __init__(self, tables, origins, model):
+        self.tables, self.origins, self.model = tables, origins, model
         self.complaints = []
         self.classes, self.commands, self.spellings = [], [], []
 
     def complain(self, block, text):
-        self.complaints.append(f"{FILE}: {block}: {text}")
+        file = self.origins.get(".".join(block.split(".")[:2]), FILES[0])
+        self.complaints.append(f"{file}: {block}: {text}")
 
     def load(self):
         for key in self.tables.keys() - {"classes", "commands", "spellings"}:
@@ -129,6 +134,8 @@ class Loader:
     def load_class(self, name, row):
         block = f"classes.{name}"
         self.check_keys(block, row, CLASS_KEYS)
+        if "lacks" in row:
+            return self.load_lacking_class(block, name, row)
         model_class = self.model.classes.get(row.get("model"))
         if model_class is None:
             return self.complain(block, f"the model has no class '{row.get('model')}'")
@@ -156,17 +163,36 @@ class Loader:
                 self.complain(block, f"filter '{key}' is no field")
         self.classes.append(cls)
 
+    def load_lacking_class(self, block, name, row):
+        """A class whose commands say that the server does not have it: its fields are for help alone."""
+        if row["lacks"] in self.model.classes:
+            return self.complain(block, f"the model has a class '{row['lacks']}' now")
+        cls = Class(name, row, None)
+        for field_name, field_row in row.get("fields", {}).items():
+            field_block = f"{block}.fields.{field_name}"
+            self.check_field(field_block, field_row)
+            cls.fields.append(Field(field_name, field_row))
+        return self.classes.append(cls)
+
     def check_keys(self, block, row, known):
         for key in row.keys() - known:
             self.complain(block, f"unknown key '{key}'")
 
-    def load_field(self, block, model_class, name, row):
-        """The Field, or None where the model lacks a newer one."""
+    def check_field(self, block, row):
+        """False where it cannot be read further."""
         self.check_keys(block, row, FIELD_KEYS)
         if row.get("kind", "string") not in ("string", "set", "map"):
-            return self.complain(block, f"kind '{row['kind']}' is none of string, set, map")
+            self.complain(block, f"kind '{row['kind']}' is none of string, set, map")
+            return False
         if row.get("access", "RO") not in ("RO", "RW"):
-            return self.complain(block, f"access '{row['access']}' is neither RO nor RW")
+            self.complain(block, f"access '{row['access']}' is neither RO nor RW")
+            return False
+        return True
+
+    def load_field(self, block, model_class, name, row):
+        """The Field, or None where the model lacks a newer one."""
+        if not self.check_field(block, row):
+            return None
         if len([key for key in SOURCES if key in row]) > 1:
             return self.complain(block, f"more than one of {', '.join(SOURCES)}")
         field = Field(name, row)
@@ -273,8 +299,10 @@ class Loader:
         for key in ("required", "optional", "help"):
             if key not in row:
                 return self.complain(block, f"needs '{key}'")
-        if ("call" in row) == ("handler" in row):
-            return self.complain(block, "needs either call or handler")
+        if len([key for key in ("call", "handler", "lacks") if key in row]) != 1:
+            return self.complain(block, "needs one of call, handler, lacks")
+        if "lacks" in row and self.find_message(row["lacks"]) is not None:
+            return self.complain(block, f"the model has a message '{row['lacks']}' now: say how to call it")
         for flag in row.get("flags", []):
             if flag not in FLAGS:
                 self.complain(block, f"unknown flag '{flag}'")
@@ -291,7 +319,7 @@ class Loader:
         return command
 
     def load_calls(self, block, command):
-        """FALSE where the command is beyond the model and says so."""
+        """False where the call cannot be read."""
         row = command.row
         command.call = self.parse_call(block, command, row["call"], row.get("record"))
         if command.call is None:
@@ -317,9 +345,7 @@ class Loader:
             return self.complain(block, f"cannot read the call '{text}'")
         message = self.find_message(parsed[1])
         if message is None:
-            if not command.row.get("newer"):
-                self.complain(block, f"the model has no message '{parsed[1]}' (newer = true skips the command)")
-            return None
+            return self.complain(block, f"the model has no message '{parsed[1]}' (lacks = says so to who runs it)")
         words = [word for word in (parsed[2] or "").split(",") if word.strip()]
         call = Call(parsed[1], [Argument(word) for word in words])
         if record is not None:
@@ -347,13 +373,16 @@ class Loader:
         if argument.kind == "selected":
             if not set(SELECTORS) & set(command.row.get("flags", [])):
                 self.complain(block, "uses @ but has no selectors")
-        elif argument.key is not None:
-            self.check_key(block, command, argument.key + (":" if argument.kind == "prefix" else ""))
+        elif argument.key is not None and not (argument.kind == "prefix" and self.has_key(command, argument.key + ":")):
+            self.check_key(block, command, argument.key)
         if (argument.fallback or "").startswith("@") and argument.fallback not in DEFAULT_OBJECTS:
             self.complain(block, f"'{argument.fallback}' is none of {', '.join(DEFAULT_OBJECTS)}")
 
+    def has_key(self, command, key):
+        return key in command.row["required"] + command.row["optional"]
+
     def check_key(self, block, command, key):
-        if key not in command.row["required"] + command.row["optional"]:
+        if not self.has_key(command, key):
             self.complain(block, f"'{key}' is neither required nor optional")
 
     def check_print(self, block, command):
@@ -405,10 +434,10 @@ def message_index(name):
     return message_constant(class_name, message_name)
 
 
-FIELD_FLAGS = (("hidden", "HIDDEN"), ("expensive", "EXPENSIVE"), ("folded", "FOLDED"), ("size", "SIZE"))
+FIELD_FLAGS = (("hidden", "HIDDEN"), ("expensive", "EXPENSIVE"), ("folded", "FOLDED"), ("size", "SIZE"), ("settable", "SETTABLE"))
 
 
-def field_row(symbol, field):
+def field_row(symbol, field, is_lacking):
     """Definitions a field needs before its row, and the row."""
     row = field.row
     path, path_text = path_table(f"{symbol}_path", field.path)
@@ -416,6 +445,8 @@ def field_row(symbol, field):
     flags = [f"CLI_FIELD_{name}" for key, name in FIELD_FLAGS if row.get(key)]
     if row.get("part") == "values":
         flags.append("CLI_FIELD_VALUES")
+    if is_lacking and row.get("access") == "RW":
+        flags.append("CLI_FIELD_WRITABLE")
     members = [f".name = {quote(field.name)}", f".label = {quote(field.label)}", f".kind = CLI_KIND_{field.kind.upper()}",
                f".role = ROLE_{upper(field.role)}"]
     if flags:
@@ -438,7 +469,7 @@ def fields_text(cls):
     """The field table of a class that has one of its own."""
     symbol, before, rows = f"class_{lower(cls.name)}", [], []
     for index, field in enumerate(cls.fields):
-        definitions, row = field_row(f"{symbol}_{index}", field)
+        definitions, row = field_row(f"{symbol}_{index}", field, cls.model_class is None)
         before.append(definitions)
         rows.append(row)
     return f"{''.join(before)}static const CliField {symbol}_fields[] = {{\n{''.join(rows)}}};\n\n"
@@ -450,7 +481,8 @@ def class_text(cls):
     filters, filters_text = texts(f"{symbol}_filters", [word for pair in cls.row.get("filter", {}).items() for word in pair])
     present = {field.name for field in cls.fields}
     columns, columns_text = texts(f"{symbol}_columns", [name for name in cls.row.get("columns", []) if name in present])
-    members = [quote(cls.name), quote(cls.row.get("plural", cls.name + "s")), class_constant(cls.model_class.name),
+    class_id = "-1" if cls.model_class is None else class_constant(cls.model_class.name)
+    members = [quote(cls.name), quote(cls.row.get("plural", cls.name + "s")), class_id, text_or_null(cls.row.get("lacks")),
                f"ROLE_{upper(cls.role)}", f"class_{lower(cls.row.get('fields_of', cls.name))}_fields", str(len(cls.fields)),
                filters, columns, boolean(cls.row.get("standard", False))]
     return filters_text + columns_text, f"    {{{', '.join(members)}}},\n"
@@ -484,11 +516,16 @@ def command_text(command):
     optional, optional_text = texts(f"{symbol}_optional", row["optional"])
     one_of, one_of_text = texts(f"{symbol}_one_of", row.get("one_of"))
     warn, warn_text = texts(f"{symbol}_warn", row.get("warn"))
-    out = [required_text, optional_text, one_of_text, warn_text]
+    unsupported, unsupported_text = texts(f"{symbol}_unsupported", row.get("unsupported"))
+    heading, heading_text = texts(f"{symbol}_heading", row.get("heading"))
+    keys, keys_text = texts(f"{symbol}_keys", row.get("keys"))
+    out = [required_text, optional_text, one_of_text, warn_text, unsupported_text, heading_text, keys_text]
     members = [f".name = {quote(command.name)}", f".required = {required}", f".optional = {optional}",
                f".flags = {command_flags(row)}", f".help = {quote(row['help'])}"]
     if "handler" in row:
         members.append(f".handler = cli_{row['handler']}")
+    elif "lacks" in row:
+        members.append(f".lacks = {quote(row['lacks'])}")
     else:
         before, message = call_text(symbol, command.call)
         out += [before, f"static const CliMessage {symbol}_message = {message};\n"]
@@ -505,10 +542,8 @@ def command_text(command):
         rows = ", ".join(f"{{{quote(key)}, {message_index(message)}}}" for key, message in command.then)
         out.append(f"static const CliThen {symbol}_then[] = {{{rows}}};\n")
         members += [f".then = {symbol}_then", f".n_then = {len(command.then)}"]
-    if one_of != "NULL":
-        members.append(f".one_of = {one_of}")
-    if warn != "NULL":
-        members.append(f".warn = {warn}")
+    vectors = {"one_of": one_of, "warn": warn, "unsupported": unsupported, "heading": heading, "keys": keys}
+    members += [f".{name} = {vector}" for name, vector in vectors.items() if vector != "NULL"]
     word, _, field = row.get("print", "none").partition(" ")
     members.append(f".print = CLI_PRINT_{word.upper()}")
     if field:
@@ -551,12 +586,28 @@ def handlers_h(loaded):
 OUTPUTS = {"tables.c": tables_c, "handlers.h": handlers_h}
 
 
+def read_tables(folder):
+    """The blocks of all files together, and which file each is of. The second file may be absent."""
+    tables, origins = {}, {}
+    for name in FILES:
+        path = Path(folder) / name
+        if name != FILES[0] and not path.exists():
+            continue
+        with open(path, "rb") as file:
+            read = tomllib.load(file)
+        for kind, blocks in read.items():
+            for block, row in blocks.items():
+                if block in tables.setdefault(kind, {}):
+                    raise CliError(f"{name}: {kind}.{block}: {origins[f'{kind}.{block}']} has it too")
+                tables[kind][block] = row
+                origins[f"{kind}.{block}"] = name
+            tables.setdefault(kind, {})
+    return tables, origins
+
+
 def load(folder):
     """The checked tables of the model in `folder`; CliError or ModelError with every complaint otherwise."""
-    loaded_model = model_loader.load(folder)
-    with open(Path(folder) / FILE, "rb") as file:
-        tables = tomllib.load(file)
-    loaded = Loader(tables, loaded_model).load()
+    loaded = Loader(*read_tables(folder), model_loader.load(folder)).load()
     for command in loaded.commands:
         result = loaded.find_message(command.call.message).result if command.call else None
         command.result_class = result.name if result is not None and result.kind == "ref" else None

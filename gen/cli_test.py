@@ -49,13 +49,18 @@ COMPLAINTS = [
      "classes.animal.fields.x: put: the model has no message 'animal.fly'"),
     ('[spellings.keeper_operations]\nfeathers = "f"', "spellings.keeper_operations: the enum has no member 'feathers'"),
     ('[commands.x]\nrequired = []', "commands.x: needs 'optional'"),
-    (COMMAND.format(""), "commands.x: needs either call or handler"),
+    (COMMAND.format(""), "commands.x: needs one of call, handler, lacks"),
     (COMMAND.format('handler = "y"\nflags = ["shiny"]'), "commands.x: unknown flag 'shiny'"),
     (COMMAND.format('handler = "y"\nallow = ["cats"]'), "commands.x: allow: 'cats' is none of templates, control-domains"),
     (COMMAND.format('handler = "y"\nprint = "loud"'),
      "commands.x: print 'loud' is none of none, uuid, value, text, table, records, field F"),
     (COMMAND.format('handler = "y"\none_of = ["z"]'), "commands.x: 'z' is neither required nor optional"),
-    (COMMAND.format('call = "animal.fly(uuid)"'), "commands.x: the model has no message 'animal.fly' (newer = true skips the command)"),
+    (COMMAND.format('call = "animal.fly(uuid)"'), "commands.x: the model has no message 'animal.fly' (lacks = says so to who runs it)"),
+    (COMMAND.format('lacks = "animal.destroy"'), "commands.x: the model has a message 'animal.destroy' now: say how to call it"),
+    (COMMAND.format('lacks = "animal.fly"\nhandler = "y"'), "commands.x: needs one of call, handler, lacks"),
+    ('[classes.x]\nlacks = "animal"', "classes.x: the model has a class 'animal' now"),
+    ('[classes.x]\nlacks = "dragon"\n[classes.x.fields]\ny = { kind = "bag" }',
+     "classes.x.fields.y: kind 'bag' is none of string, set, map"),
     (COMMAND.format('call = "animal(fly"'), "commands.x: cannot read the call 'animal(fly'"),
     (COMMAND.format('call = "animal.destroy()"'), "commands.x: animal.destroy takes 1 parameters, not 0"),
     (COMMAND.format('call = "animal.destroy(other)"'), "commands.x: 'other' is neither required nor optional"),
@@ -111,10 +116,25 @@ class CliTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(text, golden(name).read_text(encoding="utf-8"))
 
-    def test_newer_rows_are_skipped_where_the_model_lacks_them(self):
+    def test_newer_fields_are_skipped_where_the_model_lacks_them(self):
+        self.assertNotIn("wings", outputs()["tables.c"])
+
+    def test_what_the_model_lacks_is_said(self):
         text = outputs()["tables.c"]
-        self.assertNotIn("wings", text)
-        self.assertNotIn("animal-fly", text)
+        self.assertIn('.lacks = "animal.fly"', text)
+        self.assertIn('{"dragon", "dragons", -1, "dragon"', text)
+
+    def test_the_second_file_is_read_too(self):
+        model = write_model(self.scratch, "")
+        (model / "cli-lacking.toml").write_text('[commands.x]\nrequired = []\n', encoding="utf-8")
+        with self.assertRaisesRegex(cli.CliError, "cli-lacking.toml: commands.x: needs 'optional'"):
+            cli.load(model)
+
+    def test_a_block_in_both_files_is_refused(self):
+        model = write_model(self.scratch, COMMAND.format('handler = "y"'))
+        (model / "cli-lacking.toml").write_text(COMMAND.format('lacks = "animal.fly"'), encoding="utf-8")
+        with self.assertRaisesRegex(cli.CliError, "cli-lacking.toml: commands.x: cli.toml has it too"):
+            cli.load(model)
 
     def test_faulty_table_writes_nothing_and_says_what_is_wrong(self):
         self.assertEqual(self.run_on('[nonsense]\n[more]\n')[2], [])

@@ -99,6 +99,9 @@ gboolean cli_flush(CliCall *call, GError **error);
 /** cli_receive: the client's next message; what is queued is sent first. The caller clears it. Errors:
  * CLI_ERROR_GONE. */
 gboolean cli_receive(CliCall *call, CliFrame *ret_frame, GError **error);
+/** cli_load_bytes: (transfer full): the content of a file of the user, whatever it is. Errors: those of
+ * cli_load_file(). */
+GString *cli_load_bytes(CliCall *call, const char *name, GError **error);
 /** cli_load_file: (transfer full): the content of a file of the user. CLI_ERROR_FAILED when there is none, or
  * it is over 32 MiB. */
 char *cli_load_file(CliCall *call, const char *name, GError **error);

@@ -69,8 +69,8 @@ read_blob(CliCall *call, gsize max_bytes, GString *out, GError **error)
     }
 }
 
-char *
-cli_load_file(CliCall *call, const char *name, GError **error)
+GString *
+cli_load_bytes(CliCall *call, const char *name, GError **error)
 {
     g_auto(CliFrame) frame = {0};
     cli_send(call, &(CliFrame){.tag = CLI_TAG_LOAD, .text = (char *)name});
@@ -84,8 +84,15 @@ cli_load_file(CliCall *call, const char *name, GError **error)
         unexpected(error);
         return NULL;
     }
-    g_autoptr(GString) text = g_string_new(NULL);
-    if (!read_blob(call, LOAD_MAX_BYTES, text, error))
+    g_autoptr(GString) bytes = g_string_new(NULL);
+    return read_blob(call, LOAD_MAX_BYTES, bytes, error) ? g_steal_pointer(&bytes) : NULL;
+}
+
+char *
+cli_load_file(CliCall *call, const char *name, GError **error)
+{
+    g_autoptr(GString) text = cli_load_bytes(call, name, error);
+    if (text == NULL)
         return NULL;
     if (strlen(text->str) != text->len || !g_utf8_validate(text->str, -1, NULL)) {
         cli_error_failed(error, "File %s is not text", name);

@@ -9,6 +9,9 @@
 #include "cli/message.h"
 #include "cli/param.h"
 
+/* Said in the help of commands that exist elsewhere. */
+#define LACKING_NOTE " (This server does not have it.)"
+
 /* Fields a verb is about: those it may name. */
 typedef gboolean (*FieldTest)(const CliField *field);
 
@@ -19,9 +22,22 @@ is_any(const CliField *field)
 }
 
 static gboolean
+is_writable(const CliField *field)
+{
+    return cli_field_is_writable(field) || (field->flags & CLI_FIELD_WRITABLE) != 0;
+}
+
+static gboolean
 is_member_writable(const CliField *field)
 {
-    return field->kind != CLI_KIND_STRING && field->adder >= 0;
+    return field->kind != CLI_KIND_STRING && (field->adder >= 0 || (field->flags & CLI_FIELD_WRITABLE) != 0);
+}
+
+/* Sets and maps have the command also where they are read-only: it says that they are. */
+static gboolean
+is_clearable(const CliField *field)
+{
+    return field->kind != CLI_KIND_STRING || is_writable(field);
 }
 
 /* clang-format off */
@@ -40,13 +56,13 @@ static const struct Verb {
      "Show all fields of the object (%s) with this uuid."},
     {"param-get", "uuid,param-name", "param-key,database:", is_any, cli_param_get,
      "Show one field of an object (%s); of a map, with param-key, the value of one key."},
-    {"param-set", "uuid", "+", cli_field_is_writable, cli_param_set,
+    {"param-set", "uuid", "+", is_writable, cli_param_set,
      "Change fields of an object (%s): field=value, or map:key=value for one key of a map."},
     {"param-add", "uuid,param-name", "param-key", is_member_writable, cli_param_add,
      "Add a member to a set of an object (%s) with param-key=member, or keys to a map with key=value."},
     {"param-remove", "uuid,param-name,param-key", "", is_member_writable, cli_param_remove,
      "Remove a member from a set, or a key from a map, of an object (%s)."},
-    {"param-clear", "uuid,param-name", "", cli_field_is_writable, cli_param_clear,
+    {"param-clear", "uuid,param-name", "", is_clearable, cli_param_clear,
      "Empty a field of an object (%s)."},
 };
 /* clang-format on */
@@ -74,8 +90,9 @@ add_fields(const CliClass *cli_class, const struct Verb *verb, GPtrArray *words)
     gboolean is_list = verb->handler == cli_list_run;
     for (gsize i = 0; i < cli_class->n_fields; i++) {
         const CliField *field = &cli_class->fields[i];
-        if ((field->flags & CLI_FIELD_HIDDEN) != 0 || !verb->test(field) ||
-            (!is_list && field->kind == CLI_KIND_SET))
+        gboolean is_named =
+            is_list || field->kind != CLI_KIND_SET || (field->flags & CLI_FIELD_SETTABLE) != 0;
+        if ((field->flags & CLI_FIELD_HIDDEN) != 0 || !verb->test(field) || !is_named)
             continue;
         add_word(words, field->name, !is_list && field->kind == CLI_KIND_MAP ? ":" : "");
     }
@@ -110,7 +127,8 @@ make_for_class(const CliClass *cli_class, const struct Verb *verb)
     command->optional = verb_words(cli_class, verb, verb->optional);
     command->flags = cli_class->is_standard && verb->handler == cli_list_run ? CLI_FLAG_STANDARD : 0;
     g_auto(GStrv) halves = g_strsplit(verb->help, "%s", 2);
-    command->help = g_strconcat(halves[0], cli_class->plural, halves[1], NULL);
+    command->help = g_strconcat(halves[0], cli_class->plural, halves[1],
+                                cli_class->lacks == NULL ? "" : LACKING_NOTE, NULL);
     command->cli_class = cli_class;
     command->class_handler = verb->handler;
     return command;
@@ -124,7 +142,7 @@ make_from_row(const CliRow *row)
     command->required = row->required == NULL ? g_new0(char *, 1) : g_strdupv((GStrv)row->required);
     command->optional = row->optional == NULL ? g_new0(char *, 1) : g_strdupv((GStrv)row->optional);
     command->flags = row->flags;
-    command->help = g_strdup(row->help);
+    command->help = g_strconcat(row->help, row->lacks == NULL ? "" : LACKING_NOTE, NULL);
     command->row = row;
     return command;
 }
@@ -176,6 +194,28 @@ cli_command_find(const char *name)
     return NULL;
 }
 
+/* What the server does not have is asked of it all the same: its answer is the command's. */
+static gboolean
+run_lacking(CliCall *call, const CliCommand *command, GError **error)
+{
+    if (command->row != NULL)
+        return cli_do(call, command->row->lacks, error, NULL);
+    const char *message = command->class_handler == cli_list_run ? "get_all_records" : "get_by_uuid";
+    g_autofree char *method = g_strdup_printf("%s.%s", command->cli_class->lacks, message);
+    return cli_do(call, method, error, NULL);
+}
+
+static gboolean
+check_supported(CliCall *call, const CliRow *row, GError **error)
+{
+    for (const char *const *key = row->unsupported; key != NULL && *key != NULL; key++) {
+        g_autoptr(Value) prefixed = cli_arguments_prefixed(call->arguments, *key);
+        if (cli_get(call, *key) != NULL || value_size(prefixed) > 0)
+            return cli_error_failed(error, "Parameter '%s' is not supported by this server", *key);
+    }
+    return TRUE;
+}
+
 gboolean
 cli_command_run(CliCall *call, const CliCommand *command, GError **error)
 {
@@ -184,6 +224,10 @@ cli_command_run(CliCall *call, const CliCommand *command, GError **error)
             return FALSE;
     }
     call->row = command->row;
+    if (command->cli_class != NULL ? command->cli_class->lacks != NULL : command->row->lacks != NULL)
+        return run_lacking(call, command, error);
+    if (command->row != NULL && !check_supported(call, command->row, error))
+        return FALSE;
     if (command->cli_class != NULL)
         return command->class_handler(call, command->cli_class, error);
     return command->row->handler != NULL ? command->row->handler(call, error) : cli_message_run(call, error);

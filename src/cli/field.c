@@ -29,7 +29,7 @@ const CliClass *
 cli_class_by_name(const char *name)
 {
     for (gsize i = 0; i < cli_n_classes; i++) {
-        if (strcmp(cli_classes[i].name, name) == 0)
+        if (cli_classes[i].lacks == NULL && strcmp(cli_classes[i].name, name) == 0)
             return &cli_classes[i];
     }
     return NULL;

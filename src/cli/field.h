@@ -5,7 +5,7 @@
 
 #include "cli/call.h"
 
-/** cli_class_by_name: "vm"; NULL if there is none. */
+/** cli_class_by_name: "vm"; NULL if there is none, or the server lacks it. */
 const CliClass *cli_class_by_name(const char *name);
 /** cli_field_find: by its whole name; NULL if there is none. */
 const CliField *cli_field_find(const CliClass *cli_class, const char *name);

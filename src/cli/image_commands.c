@@ -133,9 +133,31 @@ print_imported(CliCall *call, const Value *vms)
     cli_print_line(call, line);
 }
 
+/* VMs of another product, fetched and converted by a service. */
+static gboolean
+import_converted(CliCall *call, const char *type, GError **error)
+{
+    const char *user = cli_require(call, "host-username", error);
+    const char *password = user == NULL ? NULL : cli_require(call, "host-password", error);
+    if (password == NULL)
+        return FALSE;
+    gboolean is_named = cli_get(call, "sr-uuid") != NULL;
+    g_autoptr(DbRow) sr = is_named ? cli_row_by_key(call, CLASS_SR, "sr-uuid", error) : cli_default_sr(call);
+    if (sr == NULL)
+        return is_named ? FALSE : cli_error_failed(error, "The pool has no default SR: give sr-uuid");
+    return cli_do(call, "VM.import_convert", error, value_string(type), value_string(user),
+                  value_string(password), value_string(sr->ref),
+                  cli_arguments_prefixed(call->arguments, "remote-config"), NULL);
+}
+
 gboolean
 cli_vm_import(CliCall *call, GError **error)
 {
+    const char *type = cli_get(call, "type");
+    if (type != NULL && strcmp(type, "default") != 0)
+        return import_converted(call, type, error);
+    if (cli_get(call, "url") != NULL) /* a later API's message: its answer is the command's */
+        return cli_do(call, "VM.import", error, value_string(cli_get(call, "url")), NULL);
     const char *file = cli_require(call, "filename", error);
     gboolean is_metadata = FALSE;
     if (file == NULL || !cli_get_truth(call, "metadata", FALSE, &is_metadata, error))

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "cli/database.h"
 #include "cli/print.h"
 
 #define EXPENSIVE "<expensive field>"
@@ -86,6 +87,8 @@ gboolean
 cli_list_run(CliCall *call, const CliClass *cli_class, GError **error)
 {
     g_autoptr(GArray) filters = g_array_new(FALSE, FALSE, sizeof(CliFilter));
+    if (!cli_database_check(call, error))
+        return FALSE;
     for (const char *const *pair = cli_class->filters; pair != NULL && *pair != NULL; pair += 2) {
         if (!add_filter(call, cli_class, pair[0], pair[1], filters, error))
             return FALSE;

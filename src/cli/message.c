@@ -98,6 +98,26 @@ file_value(CliCall *call, const char *name, GError **error)
 }
 
 static Value *
+encoded_value(CliCall *call, const char *name, GError **error)
+{
+    g_autoptr(GString) bytes = cli_load_bytes(call, name, error);
+    if (bytes == NULL)
+        return NULL;
+    g_autofree char *text = g_base64_encode((const guchar *)bytes->str, bytes->len);
+    return value_string(text);
+}
+
+/* {key: value}, or an empty map. */
+static Value *
+entry_value(CliCall *call, const char *key)
+{
+    Value *map = value_map_new(1);
+    if (cli_get(call, key) != NULL)
+        value_map_set(map, key, value_string(cli_get(call, key)));
+    return map;
+}
+
+static Value *
 basename_value(const char *name)
 {
     g_autofree char *base = g_path_get_basename(name);
@@ -112,6 +132,8 @@ word_value(CliCall *call, const CliArgument *argument, const Type *type, const c
         return take_ref(cli_row_by_name(call, type->class_id, text, error));
     case CLI_ARGUMENT_FILE:
         return file_value(call, text, error);
+    case CLI_ARGUMENT_ENCODED:
+        return encoded_value(call, text, error);
     case CLI_ARGUMENT_BASENAME:
         return basename_value(text);
     case CLI_ARGUMENT_TEMPLATE:
@@ -135,6 +157,8 @@ make_argument(CliCall *call, const CliArgument *argument, const Type *type, cons
         return prefixed_value(call, argument, type, error);
     case CLI_ARGUMENT_SNAPSHOT:
         return take_ref(cli_snapshot_row(call, error));
+    case CLI_ARGUMENT_ENTRY:
+        return entry_value(call, argument->key);
     default:
         break;
     }
@@ -232,22 +256,46 @@ print_lines(CliCall *call, const Type *type, const Value *result)
         cli_print_line(call, *line);
 }
 
+/* Objects a table is about, for people: "uuid (name)". */
+static char *
+table_key(CliCall *call, const Type *type, const char *key)
+{
+    if (type->kind != TYPE_MAP || type->key->kind != TYPE_REF)
+        return g_strdup(key);
+    g_autoptr(DbRow) row = db_get(call->db, type->key->class_id, key);
+    if (row == NULL)
+        return g_strdup(CLI_MISSING);
+    return g_strdup_printf("%s (%s)", cli_row_uuid(row), cli_row_name(row));
+}
+
+static void
+add_cell(GArray *cells, GPtrArray *texts, char *label, char *value)
+{
+    CliCell cell = {label, value};
+    g_ptr_array_add(texts, label);
+    g_ptr_array_add(texts, value);
+    g_array_append_val(cells, cell);
+}
+
 /* A map, or a struct of the wire, as one record. */
 static void
 print_map(CliCall *call, const Type *type, const Value *map)
 {
-    gsize n_cells = value_kind(map) == VALUE_MAP ? value_size(map) : 0;
-    g_autofree CliCell *cells = g_new0(CliCell, n_cells + 1);
+    const CliRow *row = call->row;
+    g_autoptr(GArray) cells = g_array_new(FALSE, FALSE, sizeof(CliCell));
     g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
-    for (gsize i = 0; i < n_cells; i++) {
-        Value *value = value_map_value(map, i);
+    if (row->heading != NULL)
+        add_cell(cells, texts, g_strdup(row->heading[0]), g_strdup(row->heading[1]));
+    for (gsize i = 0; value_kind(map) == VALUE_MAP && i < value_size(map); i++) {
+        const char *key = value_map_key(map, i);
+        if (row->keys != NULL && !g_strv_contains(row->keys, key))
+            continue;
         /* The fields of a struct say themselves what they are. */
         const Type *element = type->kind == TYPE_MAP ? type->element : type;
-        char *text = cli_text_value(call, element, value, "; ");
-        g_ptr_array_add(texts, text);
-        cells[i] = (CliCell){value_map_key(map, i), text};
+        add_cell(cells, texts, table_key(call, type, key),
+                 cli_text_value(call, element, value_map_value(map, i), row->heading != NULL ? " " : "; "));
     }
-    cli_print_record(call, cells, n_cells);
+    cli_print_record(call, (const CliCell *)(gpointer)cells->data, cells->len);
 }
 
 static void
@@ -383,14 +431,24 @@ check_force(CliCall *call, GError **error)
     return cli_confirm(call, error);
 }
 
+/* Some commands are flagged as selecting, for help, but name their object. */
+static gboolean
+takes_selected(const CliMessage *message)
+{
+    for (gsize i = 0; i < message->n_arguments; i++) {
+        if (message->arguments[i].kind == CLI_ARGUMENT_SELECTED)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 gboolean
 cli_message_run(CliCall *call, GError **error)
 {
-    const guint selecting = CLI_FLAG_VM_SELECTORS | CLI_FLAG_HOST_SELECTORS | CLI_FLAG_SR_SELECTORS;
     const CliMessage *message = choose_message(call, error);
     if (message == NULL || !check_one_of(call, error) || !check_force(call, error))
         return FALSE;
-    if ((call->row->flags & selecting) != 0)
+    if (takes_selected(message))
         return cli_for_selected(call, run_one, (gpointer)message, error);
     return run_one(call, NULL, (gpointer)message, error);
 }

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "cli/database.h"
 #include "cli/list.h"
 #include "cli/print.h"
 #include "cli/text.h"
@@ -41,7 +42,7 @@ invoke_setter(CliCall *call, int message, const DbRow *row, Value *value, GError
 gboolean
 cli_param_list(CliCall *call, const CliClass *cli_class, GError **error)
 {
-    DbRow *row = find_object(call, cli_class, error);
+    DbRow *row = cli_database_check(call, error) ? find_object(call, cli_class, error) : NULL;
     if (row == NULL)
         return FALSE;
     g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)db_row_unref);
@@ -52,7 +53,7 @@ cli_param_list(CliCall *call, const CliClass *cli_class, GError **error)
 gboolean
 cli_param_get(CliCall *call, const CliClass *cli_class, GError **error)
 {
-    g_autoptr(DbRow) row = find_object(call, cli_class, error);
+    g_autoptr(DbRow) row = cli_database_check(call, error) ? find_object(call, cli_class, error) : NULL;
     const CliField *field = row == NULL ? NULL : find_field(call, cli_class, error);
     if (field == NULL || !cli_check_role(call, field->role, field->name, error))
         return FALSE;
@@ -183,12 +184,12 @@ cli_param_set(CliCall *call, const CliClass *cli_class, GError **error)
  */
 
 static gboolean
-require_members(const CliField *field, const char *verb, GError **error)
+require_members(const CliField *field, const char *verb, const char *refusal, GError **error)
 {
     if (field->kind == CLI_KIND_STRING)
         return cli_error_failed(error, "Can only %s parameters of type Set or Map", verb);
     if (field->adder < 0 || field->remover < 0)
-        return cli_error_failed(error, "Parameter is read-only");
+        return cli_error_failed(error, "%s", refusal);
     return TRUE;
 }
 
@@ -211,7 +212,7 @@ cli_param_add(CliCall *call, const CliClass *cli_class, GError **error)
 {
     g_autoptr(DbRow) row = find_object(call, cli_class, error);
     const CliField *field = row == NULL ? NULL : find_field(call, cli_class, error);
-    if (field == NULL || !require_members(field, "add to", error))
+    if (field == NULL || !require_members(field, "add to", "Parameter is read-only", error))
         return FALSE;
     if (field->kind == CLI_KIND_MAP)
         return add_pairs(call, field, row, error);
@@ -237,7 +238,8 @@ cli_param_remove(CliCall *call, const CliClass *cli_class, GError **error)
     g_autoptr(DbRow) row = find_object(call, cli_class, error);
     const CliField *field = row == NULL ? NULL : find_field(call, cli_class, error);
     const char *key = field == NULL ? NULL : cli_require(call, "param-key", error);
-    if (key == NULL || !require_members(field, "remove from", error))
+    if (key == NULL ||
+        !require_members(field, "remove from", "Cannot remove parameters from read-only map", error))
         return FALSE;
 
     if (field->kind == CLI_KIND_SET && !has_member(call, field, row, key))

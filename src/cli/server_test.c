@@ -82,7 +82,23 @@ static const struct OutputCase {
     {"filter-on-set", "vm-list tags:contains=blue params=uuid --minimal", 0, WEB "\n", ""},
     {"filter-on-reference", "vbd-list vm-uuid=" DATA " --minimal", 0, VBD "\n", ""},
     {"filter-on-printed-value", "vm-list power-state=halted --minimal params=uuid", 0, DATA "\n", ""},
-    {"filter-ignores-database", "vm-list name-label=web database:vdi-uuid=x params=uuid --minimal", 0, WEB "\n", ""},
+    {"database-is-opened", "vm-list name-label=web database:vdi-uuid=x", 1, "", "The uuid you supplied was invalid.\ntype: VDI\nuuid: x\n"},
+    {"database-one-only", "vm-param-list uuid=" WEB " database:vdi-uuid=x database:filename=y", 1, "",
+     "Error: A database is either on a disk or in a file: give one of database:vdi-uuid and database:filename\n"},
+    {"lacking-class", "cluster-list", 1, "", "There is no API call of this name.\nmethod: Cluster.get_all_records\n"},
+    {"lacking-object", "cluster-param-get uuid=x param-name=y", 1, "", "There is no API call of this name.\nmethod: Cluster.get_by_uuid\n"},
+    {"lacking-command", "vm-restart-device-models vm=web", 1, "", "There is no API call of this name.\nmethod: VM.restart_device_models\n"},
+    {"lacking-command-needs-its-keys", "cluster-create", 1, "", "Required parameter not found: pif-uuid\nFor usage run: 'xe help'\n"},
+    {"lacking-command-in-help", "help vusb-unplug", 0,
+     "command name            : vusb-unplug\n"
+     "        reqd params     : uuid\n"
+     "        optional params : \n"
+     "        description     : Disconnect a USB device from a running VM. (This server does not have it.)\n\n\n", ""},
+    {"unsupported-key", "host-disable auto-enable=false", 1, "", "Error: Parameter 'auto-enable' is not supported by this server\n"},
+    {"unsupported-map", "vm-migrate vm=web image-format:x=qcow2", 1, "", "Error: Parameter 'image-format' is not supported by this server\n"},
+    {"clear-read-only-set", "vm-param-clear uuid=" WEB " param-name=VBDs", 1, "", "Error: Can only clear RW parameters\n"},
+    {"remove-from-read-only", "vm-param-remove uuid=" WEB " param-name=VBDs param-key=x", 1, "", "Error: Cannot remove parameters from read-only map\n"},
+    {"add-to-read-only", "vm-param-add uuid=" WEB " param-name=VBDs param-key=x", 1, "", "Error: Parameter is read-only\n"},
     {"sets-and-references", "vm-list uuid=" WEB " params=tags,resident-on,affinity,VBDs", 0,
      "resident-on ( RO)    : " HOST "\n"
      "       affinity ( RW): <not in database>\n"

@@ -21,6 +21,8 @@ enum {
     CLI_FIELD_FOLDED = 1 << 2,    /* compared in any case */
     CLI_FIELD_SIZE = 1 << 3,      /* takes sizes with suffix */
     CLI_FIELD_VALUES = 1 << 4,    /* of a map, the values alone */
+    CLI_FIELD_SETTABLE = 1 << 5,  /* a set that may also be set whole, comma-separated */
+    CLI_FIELD_WRITABLE = 1 << 6,  /* of a class the server lacks: could be set if it had it */
 };
 
 /* One field under its command-line name. Paths are field indices of the model, ended by -1; the first is of
@@ -54,8 +56,9 @@ typedef struct CliField {
 typedef struct CliClass {
     const char *name;   /* "vm" */
     const char *plural; /* "vms", for help */
-    int class_id;
-    ModelRole role; /* the least that may read its records */
+    int class_id;       /* -1: the server lacks it, */
+    const char *lacks;  /* under this name of the API; otherwise NULL */
+    ModelRole role;     /* the least that may read its records */
     const CliField *fields;
     gsize n_fields;
     const char *const *filters; /* field, value, field, value, ... NULL; or NULL */
@@ -85,9 +88,11 @@ typedef enum CliArgumentKind {
     CLI_ARGUMENT_SIZE,     /* a number with size suffix */
     CLI_ARGUMENT_NAMED,    /* an object by uuid, name or host name */
     CLI_ARGUMENT_FILE,     /* content of a file of the user */
+    CLI_ARGUMENT_ENCODED,  /* the same in base64 */
     CLI_ARGUMENT_BASENAME, /* its name without folders */
     CLI_ARGUMENT_SNAPSHOT, /* a VM that is a snapshot; key "snapshot-uuid" does too */
     CLI_ARGUMENT_TEMPLATE, /* a VM that is a template */
+    CLI_ARGUMENT_ENTRY,    /* a map with the key and its value; empty when it is not given */
 } CliArgumentKind;
 
 /* Where one parameter of a message comes from. */
@@ -159,13 +164,17 @@ typedef struct CliRow {
     guint flags;
     const char *help;
     CliHandler handler; /* or: */
+    const char *lacks;  /* the message of the API it would be, which this server does not have; or: */
     const CliMessage *message;
     const CliAlternative *alternatives;
     gsize n_alternatives;
     const CliThen *then;
     gsize n_then;
-    const char *const *one_of; /* exactly one of these keys; NULL: no such rule */
-    const char *const *warn;   /* said before asking for a yes; NULL: does not ask */
+    const char *const *one_of;      /* exactly one of these keys; NULL: no such rule */
+    const char *const *warn;        /* said before asking for a yes; NULL: does not ask */
+    const char *const *unsupported; /* keys that others take and this server cannot honour; NULL: none */
+    const char *const *heading;     /* first line of a table: two texts; NULL: none */
+    const char *const *keys;        /* of a table, only these; NULL: all */
     CliPrint print;
     int print_field;
 } CliRow;
