@@ -27,6 +27,8 @@ PYTHON   := /usr/bin/python3
 DEBIAN   := $(PYTHON) tools/debian.py
 PACKAGES := build/packages
 GUEST    := build/guest/demo.qcow2
+# Clients that the tests run as they are.
+CLIENTS  := fence-agents ansible ansible-core python3-resolvelib
 
 # make check builds apart from make run: other options, and neither rebuilds what the other made.
 ifeq ($(filter 1 yes true,$(SANITIZE)),)
@@ -54,7 +56,7 @@ run: deps-run build/build.ninja $(GUEST)
 	@ninja -C build programs
 	@exec $(PYTHON) tools/run.py --build build --state '$(STATE)' --port '$(PORT)' --plain-port '$(PLAIN_PORT)' --bind '$(BIND)'
 
-check: deps-check $(CHECK_BUILD)/build.ninja $(GUEST) $(PACKAGES)/fence-agents $(PACKAGES)/slapd
+check: deps-check $(CHECK_BUILD)/build.ninja $(GUEST) $(CLIENTS:%=$(PACKAGES)/%) $(PACKAGES)/slapd
 	@ninja -C $(CHECK_BUILD)
 	@$(PYTHON) tools/run-tests.py --build $(CHECK_BUILD) --suite '$(SUITE)' --test '$(TEST)'
 

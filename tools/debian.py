@@ -45,6 +45,22 @@ def packages_of(names):
     return [package for package, unless, command in entries if not unless or shutil.which(command) is None]
 
 
+def part_of(package):
+    """The folder of @package that is all that is wanted of it, or "."."""
+    entries = read_sections(PACKAGES.read_text(encoding="utf-8")).get("fetch", [])
+    return next((part for name, _, part in (entry.partition(" only ") for entry in entries) if name == package and part), ".")
+
+
+def unpack(archive, part, root):
+    """Only what is below @part of a package's file."""
+    root.mkdir()
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as contents:
+        place = "." if part == "." else f"./{part}"
+        subprocess.run(["tar", "--extract", "--directory", str(root), place], stdin=contents.stdout, check=True)
+    if contents.returncode != 0:
+        raise DebianError(f"could not read {archive.name}")
+
+
 def missing(packages):
     """Those of @packages that are not installed."""
     shown = subprocess.run(["dpkg-query", "--show", "--showformat", "${binary:Package} ${db:Status-Abbrev}\n", *packages],
@@ -121,7 +137,7 @@ def fetch(package, folder):
             raise DebianError(f"could not download Debian package {package} (no network?)")
         archive = next(Path(scratch).glob("*.deb"))
         root = Path(scratch) / "root"
-        subprocess.run(["dpkg-deb", "--extract", str(archive), str(root)], check=True)
+        unpack(archive, part_of(package), root)
         # Made by somebody else's umask and modes; ours to read and to remove again.
         subprocess.run(["chmod", "-R", "u+rwX", str(root)], check=True)
         root.rename(folder)
