@@ -10,6 +10,7 @@ typedef struct ApiServices {
     Db *db;
     EventHub *events;
     Sessions *sessions;
+    External *external; /* the directory whose users may log in, if any */
     Tasks *tasks;
     Rpc *rpc; /* set once it exists; handlers may call other messages through it, with their own session */
     Storage *storage;
@@ -75,6 +76,10 @@ void api_storage_detach_left(ApiServices *services, const char *vm_uuid);
 /** api_storage_left_users: uuids of the VMs that an earlier server left with disks attached and that have not
  * shown up since. (transfer full) */
 GPtrArray *api_storage_left_users(ApiServices *services);
+
+/** api_external_auth_start: goes on with the directory that the host's row names. After api_bootstrap().
+ * Errors: AUTH_UNKNOWN_TYPE, DIRECTORY_ERROR. */
+gboolean api_external_auth_start(ApiServices *services, GError **error);
 
 /** api_console_handler: CONNECT and GET /console: the VNC or serial stream of a running VM. @data: the
  * ApiServices */

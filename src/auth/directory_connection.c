@@ -4,8 +4,11 @@
 #include "auth/directory_connection.h"
 
 #include "auth/directory.h"
+#include "base/fd.h"
+#include <fcntl.h>
 #include <ldap.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define DETAIL_MAX_BYTES 500  /* of what a server says about an error */
@@ -15,6 +18,12 @@ struct DirectoryConnection {
     const DirectoryConfig *config;
     LDAP *ldap;
     gint64 deadline_us; /* monotonic */
+    struct ldap_conncb connected;
+    GThread *guard;
+    GMutex lock;
+    GCond ended;
+    gboolean is_ended;
+    int socket; /* the connection's, by a descriptor of our own, so that it cannot become another's; or -1 */
 };
 
 /* What an LDAP result means; all that is not here is DIRECTORY_ERROR_FAILED. */
@@ -56,6 +65,68 @@ fail(DirectoryConnection *connection, int result, const char *doing, GError **er
     return FALSE;
 }
 
+/* -- The deadline
+ * ------------------------------------------------------------------------------------------------------ */
+
+static gpointer
+guard_deadline(gpointer data)
+{
+    DirectoryConnection *connection = data;
+    g_mutex_lock(&connection->lock);
+    gboolean is_late = FALSE;
+    while (!connection->is_ended && !is_late)
+        is_late = !g_cond_wait_until(&connection->ended, &connection->lock, connection->deadline_us);
+    /* Also of sockets that come later: to the next of several servers. */
+    while (!connection->is_ended) {
+        if (connection->socket >= 0)
+            shutdown(connection->socket, SHUT_RDWR);
+        g_cond_wait(&connection->ended, &connection->lock);
+    }
+    g_mutex_unlock(&connection->lock);
+    return NULL;
+}
+
+/* A socket is connected, TLS has not begun. */
+static int
+note_socket(LDAP *ldap, Sockbuf *buffer, LDAPURLDesc *server, struct sockaddr *address,
+            struct ldap_conncb *self)
+{
+    DirectoryConnection *connection = self->lc_arg;
+    int fd = -1;
+    if (ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &fd) != 1)
+        fd = -1;
+    g_mutex_lock(&connection->lock);
+    base_fd_clear(&connection->socket);
+    connection->socket = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    g_cond_broadcast(&connection->ended);
+    g_mutex_unlock(&connection->lock);
+    return 0;
+}
+
+static void
+forget_socket(LDAP *ldap, Sockbuf *buffer, struct ldap_conncb *self)
+{
+}
+
+static void
+start_guard(DirectoryConnection *connection)
+{
+    connection->connected = (struct ldap_conncb){note_socket, forget_socket, connection};
+    connection->guard = g_thread_new("directory-guard", guard_deadline, connection);
+}
+
+static void
+stop_guard(DirectoryConnection *connection)
+{
+    g_mutex_lock(&connection->lock);
+    connection->is_ended = TRUE;
+    g_cond_broadcast(&connection->ended);
+    g_mutex_unlock(&connection->lock);
+    if (connection->guard != NULL)
+        g_thread_join(connection->guard);
+    base_fd_clear(&connection->socket);
+}
+
 /* Gives all that is left to the next step. */
 static gboolean
 set_time_left(DirectoryConnection *connection, const char *doing, GError **error)
@@ -68,6 +139,9 @@ set_time_left(DirectoryConnection *connection, const char *doing, GError **error
     ldap_set_option(connection->ldap, LDAP_OPT_TIMEOUT, &left);
     return TRUE;
 }
+
+/* -- Connecting
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* The servers that DNS names for the domain, as URIs. Blocks for as long as the system's resolver does. */
 static char *
@@ -129,6 +203,7 @@ open_handle(DirectoryConnection *connection, GError **error)
     }
     ldap_set_option(connection->ldap, LDAP_OPT_PROTOCOL_VERSION, &version);
     ldap_set_option(connection->ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
+    ldap_set_option(connection->ldap, LDAP_OPT_CONNECT_CB, &connection->connected);
     return set_up_tls(connection, error);
 }
 
@@ -168,8 +243,12 @@ DirectoryConnection *
 directory_connection_new(const DirectoryConfig *config, GError **error)
 {
     g_autoptr(DirectoryConnection) connection = g_new0(DirectoryConnection, 1);
+    g_mutex_init(&connection->lock);
+    g_cond_init(&connection->ended);
+    connection->socket = -1;
     connection->config = config;
     connection->deadline_us = g_get_monotonic_time() + (gint64)config->timeout_s * G_USEC_PER_SEC;
+    start_guard(connection);
     if (!open_handle(connection, error) || !encrypt(connection, error))
         return NULL;
     gboolean has_account = config->bind_name != NULL;
@@ -184,10 +263,16 @@ directory_connection_free(DirectoryConnection *connection)
 {
     if (connection == NULL)
         return;
+    stop_guard(connection);
     if (connection->ldap != NULL)
         ldap_unbind_ext(connection->ldap, NULL, NULL);
+    g_cond_clear(&connection->ended);
+    g_mutex_clear(&connection->lock);
     g_free(connection);
 }
+
+/* -- Searching
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void
 read_attribute(LDAP *ldap, LDAPMessage *message, const char *name, DirectoryEntry *entry)

@@ -17,6 +17,7 @@ struct Sessions {
     AuthChange change; /* NULL: nobody can */
     gpointer check_data;
     AuditTrail *audit; /* (nullable) borrowed */
+    External *external; /* (nullable) borrowed */
     guint refusal_delay_ms;
     GMutex lock;
     GCond stopped;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How somebody is let in: a password checked, or trust; refusals take their time. */
 #include "auth/audit.h"
+#include "auth/external.h"
 #include "auth/internal.h"
 #include "model/errors.h"
 
@@ -8,6 +9,12 @@ void
 sessions_set_refusal_delay(Sessions *sessions, guint delay_ms)
 {
     sessions->refusal_delay_ms = delay_ms;
+}
+
+void
+sessions_set_external(Sessions *sessions, External *external)
+{
+    sessions->external = external;
 }
 
 void
@@ -46,30 +53,65 @@ require_running(Sessions *sessions, GError **error)
     return !is_stopped || api_error_internal_error(error, "the server is stopping");
 }
 
+/* Root is local, always. Source: the reference: with a directory, nobody else is */
 static gboolean
-check_password(Sessions *sessions, const char *user, const char *password, const char *originator,
+check_user(Sessions *sessions, const SessionSpec *spec, const char *password, ExternalGrant *ret_grant,
+           GError **error)
+{
+    g_autoptr(GError) refused = NULL;
+    const char *user = spec->user_name;
+    if (sessions->external == NULL || spec->is_local || g_str_equal(user, "root"))
+        return sessions->check(sessions->check_data, user, password, error);
+    if (external_login(sessions->external, user, password, ret_grant, &refused))
+        return TRUE;
+    if (api_error_is(refused, "AUTH_IS_DISABLED"))
+        return sessions->check(sessions->check_data, user, password, error);
+    g_propagate_error(error, g_steal_pointer(&refused));
+    return FALSE;
+}
+
+static gboolean
+check_password(Sessions *sessions, const SessionSpec *spec, const char *password, ExternalGrant *ret_grant,
                GError **error)
 {
     gint64 started_us = g_get_monotonic_time();
     if (!require_running(sessions, error))
         return FALSE;
-    if (sessions->check(sessions->check_data, user, password, error))
+    if (check_user(sessions, spec, password, ret_grant, error))
         return TRUE;
-    audit_trail_refused_login(sessions->audit, user, originator);
+    audit_trail_refused_login(sessions->audit, spec->user_name, spec->originator);
     delay_refusal(sessions, started_us);
     return FALSE;
 }
 
-/* A local account: whoever has one may do everything. */
+/* The subjects may have changed after they were looked at, and before the session was there to be ended. */
+static Session *
+keep_admitted(Sessions *sessions, Session *session, GError **error)
+{
+    if (session == NULL || *session->user_sid == '\0' || external_admits(sessions->external, session))
+        return session;
+    api_error_session_invalid(error, session->ref);
+    sessions_logout(sessions, session->ref, NULL);
+    session_unref(session);
+    return NULL;
+}
+
+/* Whoever has a local account may do everything; a user of the directory what the grant says. */
 static Session *
 login(Sessions *sessions, SessionSpec *spec, const char *password, gboolean is_trusted, GError **error)
 {
-    if (!is_trusted && !check_password(sessions, spec->user_name, password, spec->originator, error))
+    g_auto(ExternalGrant) grant = {.role = ROLE_POOL_ADMIN};
+    if (!is_trusted && !check_password(sessions, spec, password, &grant, error))
         return NULL;
-    spec->role = ROLE_POOL_ADMIN;
-    spec->is_local_superuser = TRUE;
+    spec->role = grant.role;
+    spec->is_local_superuser = grant.sid == NULL;
     spec->is_audited = !is_trusted;
-    return sessions_open(sessions, spec, error);
+    if (grant.sid != NULL) {
+        spec->user_name = grant.name;
+        spec->user_sid = grant.sid;
+        spec->subject = grant.subject_ref;
+    }
+    return keep_admitted(sessions, sessions_open(sessions, spec, error), error);
 }
 
 Session *

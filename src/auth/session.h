@@ -5,6 +5,7 @@
 #include "db/db.h"
 
 typedef struct AuditTrail AuditTrail; /* auth/audit.h */
+typedef struct External External;     /* auth/external.h */
 typedef struct Sessions Sessions;
 
 /* A logged-in client; immutable but for the time of last use. */
@@ -84,6 +85,10 @@ void sessions_set_audit(Sessions *sessions, AuditTrail *audit);
 /** sessions_audit: (nullable) what sessions_set_audit() was given; borrowed. */
 AuditTrail *sessions_audit(Sessions *sessions);
 
+/** sessions_set_external: (nullable): who judges names other than root's while it has a directory. Before the
+ * first login. */
+void sessions_set_external(Sessions *sessions, External *external);
+
 /** sessions_set_refusal_delay: how long a refused login takes, if the check was quicker; 0, as at first, for
  * none. Before the first login. Source: protocol notes 1.5 */
 void sessions_set_refusal_delay(Sessions *sessions, guint delay_ms);
@@ -105,7 +110,8 @@ Session *sessions_open(Sessions *sessions, const SessionSpec *spec, GError **err
  * sessions_login:
  * @is_trusted: a Unix socket's root: no password is looked at
  *
- * sessions_open() for a local account. Blocks while the password is checked and a refusal delayed.
+ * sessions_open() for a local account or, where a directory is used, one of it. Blocks while the password is
+ * checked and a refusal delayed.
  */
 Session *sessions_login(Sessions *sessions, const char *user, const char *password, const char *originator,
                         gboolean is_trusted, GError **error);

@@ -36,6 +36,8 @@ static const Option options_table[] = {
      .doc = "Threads for calls that wait."},
     {"login-delay", OPTION_NUMBER, AT(login_delay_ms), "MILLISECONDS", "2500", .min = 0, .max = 60 * 60 * 1000,
      .doc = "How long a refused login takes at least."},
+    {"directory-check", OPTION_NUMBER, AT(directory_check_s), "SECONDS", "600", .min = 1, .max = 86400,
+     .doc = "How often the directory is asked whether users who are logged in still may be."},
     {"shutdown-timeout", OPTION_NUMBER, AT(shutdown_timeout_s), "SECONDS", "60", .min = 1, .max = 86400,
      .doc = "How long a guest may take to shut down cleanly."},
     {"log-level", OPTION_CHOICE, AT(log_level), "LEVEL", "info", .choices = "debug|info|warning|error", .is_live = TRUE,

@@ -20,6 +20,7 @@ typedef struct XylemdOptions {
     char *log_level;
     int n_workers;
     int login_delay_ms; /* how long a refused login takes at least */
+    int directory_check_s;
     int shutdown_timeout_s;
     gboolean check_db;
     gboolean print_config;

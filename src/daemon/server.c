@@ -5,6 +5,7 @@
 #include "api/services.h"
 #include "api/storage/undo.h"
 #include "auth/audit.h"
+#include "auth/external.h"
 #include "auth/password.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -107,12 +108,25 @@ start_sessions(Server *server, GError **error)
     if (server->audit == NULL)
         return FALSE;
     sessions_set_audit(services->sessions, server->audit);
+    services->external = external_new(services->db);
+    sessions_set_external(services->sessions, services->external);
     sessions_set_refusal_delay(services->sessions, (guint)server->options->login_delay_ms);
     server->expiry_timer = g_timeout_add_seconds(EXPIRY_PERIOD_S, expire_sessions, services->sessions);
     sessions_on_logout(services->sessions, (void (*)(gpointer, const char *))event_cancel_session,
                        services->events);
     services->plugin_session = sessions_login_internal(services->sessions, "__sm__backend", TRUE, error);
     return services->plugin_session != NULL;
+}
+
+/* Whom it knows may log in from now on; without it, root may. */
+static void
+start_directory(Server *server)
+{
+    g_autoptr(GError) error = NULL;
+    ApiServices *services = &server->services;
+    if (!api_external_auth_start(services, &error))
+        log_error("external authentication does not work: %s", error->message);
+    external_start(services->external, services->sessions, (guint)server->options->directory_check_s);
 }
 
 static gboolean
@@ -136,6 +150,7 @@ start_services(Server *server, GError **error)
     if (services->storage == NULL || !start_sessions(server, error) || !api_bootstrap(services, error))
         return FALSE;
     sessions_set_host(services->sessions, services->host_ref);
+    start_directory(server);
     services->rpc = rpc_new(services->db, services->events, services->sessions, services->tasks, api_handlers,
                             services, (guint)options->n_workers);
     rpc_set_host(services->rpc, services->host_ref);
@@ -242,6 +257,7 @@ server_stop(Server *server)
     domain_client_free(services->domains);
     session_unref(services->plugin_session);
     event_hub_free(services->events);
+    external_free(services->external);
     sessions_free(services->sessions);
     audit_trail_free(server->audit);
     tasks_free(services->tasks);

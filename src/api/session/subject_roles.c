@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Roles that are granted to users and groups of the directory. A change concerns later logins: who is logged
- * in keeps what the session was opened with. Source: the reference */
+/* Roles that are granted to users and groups of the directory. A new one counts from the next login on;
+ * losing one ends the sessions that have more than is left. */
 #include "api/services.h"
 
+#include "auth/external.h"
 #include "auth/permission.h"
 #include "auth/role.h"
 #include "model/errors.h"
@@ -45,7 +46,10 @@ api_subject__remove_from_roles(ApiCall *call, const SubjectRemoveFromRolesArgs *
         return api_error_role_not_found(error);
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
     db_txn_set_remove(txn, CLASS_SUBJECT, subject->ref, SUBJECT_ROLES, args->role.id);
-    return db_txn_commit(txn, NULL, error);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    external_review(call->services->external, call->services->sessions);
+    return TRUE;
 }
 
 gboolean
