@@ -22,6 +22,8 @@ typedef struct ApiServices {
     char *host_ref;        /* this host's row; made by api_bootstrap() */
     char *host_uuid;
     char *pool_ref;
+    char *pool_secret;              /* members of the pool know each other by it */
+    char *bind_address;             /* (nullable) what the API's ports listen on */
     guint16 tls_port;               /* as listened on; 0: none */
     guint16 plain_port;             /* 0: none */
     guint clean_shutdown_timeout_s; /* how long a guest may take to go down */

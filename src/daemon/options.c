@@ -30,6 +30,8 @@ static const Option options_table[] = {
      .doc = "Kernel, initrd and disk of the demo guest; without it there is no template of it."},
     {"iso-dir", OPTION_PATH, AT(iso_directory), "DIR", DEFAULT_ISO,
      .doc = "Installer kernels for templates."},
+    {"web-dir", OPTION_PATH, AT(web_directory), "DIR", "/usr/share/xylem/web",
+     .doc = "Files that GET / serves to anybody, logged in or not."},
     {"auth", OPTION_CHOICE, AT(auth), "WAY", "auto", .choices = "auto|pam|password",
      .doc = "Who checks passwords: the PAM service xylem; root's generated password in the state directory; auto is PAM for a root daemon that finds the service installed."},
     {"workers", OPTION_NUMBER, AT(n_workers), "N", "32", .min = 1, .max = 1024,

@@ -16,6 +16,7 @@ typedef struct XylemdOptions {
     char **plugin_directories; /* NULL: the installed one */
     char *guest_directory;     /* (nullable) */
     char *iso_directory;       /* (nullable) */
+    char *web_directory;       /* (nullable) */
     char *auth;                /* "pam", "password" or "auto" */
     char *log_level;
     int n_workers;

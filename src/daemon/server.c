@@ -2,6 +2,7 @@
 /* Builds the parts of the management server and wires them to each other. */
 #include "daemon/server.h"
 
+#include "api/http/http.h"
 #include "api/services.h"
 #include "api/storage/undo.h"
 #include "auth/audit.h"
@@ -36,6 +37,7 @@ struct Server {
     int lock_fd;
     ApiServices services;
     CliServer *cli;
+    ApiHttp *pages;
     ApiVmSync *sync;
     HttpServer *storage_http;
     HttpServer *http;
@@ -137,6 +139,7 @@ start_services(Server *server, GError **error)
     services->state_directory = g_strdup(options->state_directory);
     services->guest_directory = g_strdup(options->guest_directory);
     services->iso_directory = g_strdup(options->iso_directory);
+    services->bind_address = g_strdup(options->bind_address);
     services->clean_shutdown_timeout_s = (guint)options->shutdown_timeout_s;
     services->db = open_database(options, FALSE, error);
     if (services->db == NULL)
@@ -155,7 +158,8 @@ start_services(Server *server, GError **error)
                             services, (guint)options->n_workers);
     rpc_set_host(services->rpc, services->host_ref);
     server->cli = cli_server_new(services->rpc, services->db, services->sessions);
-    return TRUE;
+    server->pages = api_http_new(services, options->web_directory, error);
+    return server->pages != NULL;
 }
 
 static gboolean
@@ -211,7 +215,10 @@ listen_api(Server *server, GError **error)
         {"GET", "/console", 0, api_console_handler, &server->services},
         {"CONNECT", "/console", 0, api_console_handler, &server->services},
     };
-    server->http = http_server_new(routes, G_N_ELEMENTS(routes), HTTP_THREADS);
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(HttpRoute));
+    g_array_append_vals(all, routes, G_N_ELEMENTS(routes));
+    api_http_add_routes(server->pages, all);
+    server->http = http_server_new((const HttpRoute *)all->data, all->len, HTTP_THREADS);
     return http_server_listen_unix(server->http, server->options->socket_path, 0600, error) &&
            listen_tls(server, error) && listen_plain(server, error) && write_ports(server, error);
 }
@@ -249,6 +256,7 @@ server_stop(Server *server)
     if (server->cli != NULL)
         cli_server_stop(server->cli);
     http_server_free(server->http);
+    api_http_free(server->pages);
     api_vm_sync_stop(server->sync);
     cli_server_free(server->cli);
     rpc_free(services->rpc);
@@ -268,6 +276,8 @@ server_stop(Server *server)
     g_free(services->host_ref);
     g_free(services->host_uuid);
     g_free(services->pool_ref);
+    g_free(services->pool_secret);
+    g_free(services->bind_address);
     g_free(server->password_path);
     base_fd_clear(&server->lock_fd);
     g_free(server);

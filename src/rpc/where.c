@@ -87,6 +87,41 @@ take_quoted(Parser *parser)
     return text;
 }
 
+/* Fields that stand in a group there, by how their names begin. Source: the peer's data model, namespaces */
+static const struct {
+    const char *class_name;
+    const char *prefix; /* as on the wire */
+} groups[] = {
+    {"VM", "memory_"},        {"VM", "VCPUs_"},
+    {"VM", "actions_"},       {"VM", "PV_"},
+    {"VM", "HVM_"},           {"VM_metrics", "memory_"},
+    {"VM_metrics", "VCPUs_"}, {"host", "API_version_"},
+    {"host", "memory_"},      {"host_metrics", "memory_"},
+    {"VBD", "qos_"},          {"VIF", "qos_"},
+    {"VBD_metrics", "io_"},   {"VIF_metrics", "io_"},
+    {"PIF_metrics", "io_"},
+};
+
+/* "name" is a group in every class that has a name_label. */
+static const char *
+group_of(const ModelClass *model_class, const char *name)
+{
+    if (g_str_equal(name, "name_label") || g_str_equal(name, "name_description"))
+        return "name_";
+    for (gsize i = 0; i < G_N_ELEMENTS(groups); i++)
+        if (g_str_equal(groups[i].class_name, model_class->name) && g_str_has_prefix(name, groups[i].prefix))
+            return groups[i].prefix;
+    return NULL;
+}
+
+char *
+where_field_name(const ModelClass *model_class, int field)
+{
+    const char *name = model_class->fields[field].name;
+    const char *group = group_of(model_class, name);
+    return group != NULL ? g_strconcat(group, "_", name + strlen(group), NULL) : g_strdup(name);
+}
+
 /* The peer joins a field's path with two underscores where the wire has one. */
 static int
 find_field(const ModelClass *model_class, const char *name)
@@ -269,6 +304,12 @@ append_text(GString *out, const Value *value, gboolean is_inner)
         append_quoted(out, text);
     else
         g_string_append(out, text);
+}
+
+void
+where_append_value(GString *out, const Value *value)
+{
+    append_text(out, value, FALSE);
 }
 
 static char *

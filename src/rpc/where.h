@@ -17,3 +17,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Where, where_free)
 
 /** where_matches: whether the expression is true of @row. */
 gboolean where_matches(const Where *where, Db *db, const DbRow *row);
+
+/* How the peer's database spells things: what expressions name and are compared with. */
+
+/** where_field_name: (transfer full): with the field's path joined by two underscores: "name__label". */
+char *where_field_name(const ModelClass *model_class, int field);
+/** where_append_value: sets and maps as s-expressions, all else as bare text. */
+void where_append_value(GString *out, const Value *value);
