@@ -32,15 +32,29 @@ def install_library(folder):
     (folder / "stamp").write_text(stamp, encoding="ascii")
 
 
+def serve_client(stack, command):
+    """Passes on what the client prints, and kills the server when it asks for that; its exit status."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        for line in client.stdout:
+            if line == "kill\n":
+                stack.kill9("xylemd")
+                stack.start_one("xylemd")
+                client.stdin.write("back\n")
+                client.stdin.flush()
+            else:
+                print(line, end="", flush=True)
+    return client.returncode
+
+
 def run_client(folder, only):
     """Its exit status; it prints TAP itself."""
     with tempfile.TemporaryDirectory(prefix="xylem-") as scratch:
         stack = Stack(build_dir(), Path(scratch) / "s", backend="fake")
         try:
             stack.start()
-            url = f"https://127.0.0.1:{stack.ports()['tls']}"
-            status = subprocess.run(["node", folder / "client.mjs", url, "root", stack.state / "password", folder, only],
-                                    stdin=subprocess.DEVNULL, check=False).returncode
+            stack.port = stack.ports()["tls"]  # the same after each start
+            url = f"https://127.0.0.1:{stack.port}"
+            status = serve_client(stack, ["node", SOURCE / "client.mjs", url, "root", stack.state / "password", folder, only])
             stack.stop()
         finally:
             stack.kill_all()

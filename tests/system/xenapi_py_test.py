@@ -177,5 +177,39 @@ class XenApiPyTest(ServerTest):
         self.client.VM.destroy(vm)
 
 
+class RestartTest(ServerTest):
+    """The server is killed between two calls of event.from: the token goes on where it was."""
+
+    def session(self):
+        """Logged in over plain TCP, as after every start."""
+        session = XenAPI.Session(f"http://127.0.0.1:{self.stack.ports()['plain']}")
+        session.xenapi.login_with_password("root", self.stack.password, "2.0", "system test")
+        return session
+
+    @staticmethod
+    def create_network(session, name):
+        """A network's ref."""
+        return session.xenapi.network.create({"name_label": name, "name_description": "", "MTU": "1500", "other_config": {}, "tags": []})
+
+    def test_token_goes_on_over_a_kill(self):
+        session = self.session()
+        stays, goes = (self.create_network(session, name) for name in ("stays", "goes"))
+        token = session.xenapi.event_from(["network"], "", EVENT_SECONDS)["token"]
+        changed = self.create_network(session, "changed")
+        self.stack.kill9("xylemd")
+        self.stack.start_one("xylemd")
+        session = self.session()
+        session.xenapi.network.destroy(goes)
+        batch = session.xenapi.event_from(["network"], token, EVENT_SECONDS)
+        told = {event["ref"]: event["operation"] for event in batch["events"]}
+        self.assertEqual((told.get(changed), told.get(goes)), ("add", "del"))
+        self.assertGreater(batch["token"], token)
+        self.assertEqual(batch["valid_ref_counts"]["network"], len(session.xenapi.network.get_all()))
+        session.xenapi.network.set_name_description(stays, "changed")
+        batch = session.xenapi.event_from([f"network/{stays}"], batch["token"], EVENT_SECONDS)
+        self.assertEqual([(event["operation"], event["ref"], event["snapshot"]["name_description"]) for event in batch["events"]],
+                         [("mod", stays, "changed")])
+
+
 if __name__ == "__main__":
     tap.main("system/xenapi-py")

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What Xen Orchestra does with a server, done by its own client library: log in, fetch every object, follow events, run tasks.
- * Arguments: URL, user, file with the password. Prints TAP; anything the library warns about is a failure. */
+ * Arguments: URL, user, file with the password, folder of the library, cases. Prints TAP; anything the library warns about is a
+ * failure. A line "kill" on its output asks for the server to be killed and started again; any line on its input says it was. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { once } from 'node:events'
 import { createRequire } from 'node:module'
+import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 
 const [url, user, passwordFile, modules, only = ''] = process.argv.slice(2)
@@ -13,7 +16,10 @@ const { Xapi } = await import(pathToFileURL(createRequire(modules + '/').resolve
 const TRANSPORTS = ['json-rpc', 'xml-rpc', 'auto']
 const TEMPLATE = 'Other install media'
 const WAIT_MS = 60_000
+const POLL_DELAY_MS = 100
+const answers = createInterface({ input: process.stdin })
 
+const transportOf = new Map()
 const warnings = []
 console.warn = (...words) => warnings.push(words.map(word => word?.stack ?? String(word)).join(' '))
 
@@ -27,9 +33,11 @@ function within(promise, what) {
 }
 
 async function connect(transport) {
-  const xapi = new Xapi({ url, auth: { user, password }, allowUnauthorized: true, transport, debounce: 20 })
+  const options = { url, auth: { user, password }, allowUnauthorized: true, transport, debounce: 20, eventPollDelay: POLL_DELAY_MS }
+  const xapi = new Xapi(options)
   await within(xapi.connect(), 'connect')
   await within(xapi.objectsFetched, 'objects fetched')
+  transportOf.set(xapi, transport)
   return xapi
 }
 
@@ -114,6 +122,27 @@ const cases = {
 
   async 'library-had-nothing-to-warn-about'() {
     assert.deepEqual(warnings, [])
+  },
+
+  async 'watch-goes-on-after-the-server-was-killed'(xapi) {
+    const gone = await cloneTemplate(xapi, 'npm gone')
+    const stays = await cloneTemplate(xapi, 'npm stays')
+    await objectBecomes(xapi, stays, vm => vm !== undefined)
+    console.log('kill')
+    await within(once(answers, 'line'), 'server is back')
+    /* By another client: the library's own calls would find out about the session before the watch does. */
+    const other = await connect(transportOf.get(xapi))
+    await other.callAsync('VM.destroy', gone)
+    await other.setField('VM', stays, 'name_description', 'after the kill')
+    await objectBecomes(xapi, stays, vm => vm?.name_description === 'after the kill')
+    await objectBecomes(xapi, gone, vm => vm === undefined)
+    await xapi.callAsync('VM.destroy', stays)
+    await objectBecomes(xapi, stays, vm => vm === undefined)
+    await other.disconnect()
+    /* It may say that connections were lost, once or more often while nobody listens, and nothing else. */
+    for (const warning of warnings.splice(0)) {
+      assert.match(warning, /_watchEvents.*(ECONNRESET|ECONNREFUSED|EPIPE|other side closed|socket hang up|fetch failed)/s)
+    }
   },
 }
 
