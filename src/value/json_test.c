@@ -188,6 +188,7 @@ test_written_forms(void)
     assert_written(value_datetime(0), "\"19700101T00:00:00Z\"");
     assert_written(value_float(2.0), "2");
     assert_written(value_float(0.1), "0.1");
+    assert_written(value_float(-0.0), "-0.0");
     assert_written(value_float(NAN), "null");
     assert_written(value_float(-INFINITY), "null");
     assert_written(value_string("\b\f\r\t\x1f\x7f<&>'"), "\"\\b\\f\\r\\t\\u001f\x7f<&>'\"");

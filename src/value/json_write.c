@@ -60,7 +60,11 @@ write_float(GString *out, double number)
 {
     char text[G_ASCII_DTOSTR_BUF_SIZE];
 
-    g_string_append(out, isfinite(number) ? g_ascii_formatd(text, sizeof(text), "%.16g", number) : "null");
+    if (number == 0 && signbit(number))
+        g_string_append(out, "-0.0"); /* "-0" is an integer, which has no such zero */
+    else
+        g_string_append(out,
+                        isfinite(number) ? g_ascii_formatd(text, sizeof(text), "%.16g", number) : "null");
 }
 
 static void

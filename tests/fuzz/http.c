@@ -14,7 +14,7 @@
 #define PAUSE             1
 #define TAKEN_TRIES       40
 #define TAKEN_TRY_US      20
-#define PATIENCE_MS       100 /* then the input is one that waits for something */
+#define PATIENCE_MS       20 /* then the input is one that waits for something */
 #define ABANDONED_MAX     32
 #define PROBE_PATIENCE_MS 20000
 

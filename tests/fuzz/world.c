@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/unix_socket.h"
+#include "http/internal.h"
 #include "model/classes.h"
 
 #define RUNS_PER_WORLD  4000
@@ -70,7 +71,8 @@ listen_on_socket(FuzzWorld *world)
         {"PUT", "/take", 0, fuzz_take_handler, NULL},
         {"CONNECT", "/take", 0, fuzz_take_handler, NULL},
     };
-    world->server = http_server_new(routes, G_N_ELEMENTS(routes), 1);
+    world->server = http_server_new(routes, G_N_ELEMENTS(routes), 2);
+    world->server->silent_timeout_s = 1; /* what half a request holds is given back soon */
     http_server_listen_unix(world->server, world->socket_path, 0600, &error);
     g_assert_no_error(error);
 }
