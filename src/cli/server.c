@@ -12,8 +12,10 @@
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/report.h"
+#include "model/errors.h"
 
 #define MAX_COMMANDS     64  /* at a time */
+#define MAX_LOGINS       64  /* at a time, beside them: a wrong password takes its time */
 #define MAX_WAITING      256 /* for their turn */
 #define BODY_PATIENCE_MS (30 * 1000)
 #define CLIENT_PATIENCE_MS                                                                                   \
@@ -24,6 +26,7 @@ struct CliServer {
     Db *db;
     Sessions *sessions;
     GThreadPool *pool;
+    guint n_logins;            /* threads that wait for a password check; with the mutex held */
     GCancellable *cancellable; /* triggered at the end, with the mutex held */
     GMutex mutex;
     GPtrArray *streams; /* (element-type HttpStream): in use; owned by their visits */
@@ -56,6 +59,42 @@ send_exit(CliCall *call, int status)
     cli_flush(call, NULL);
 }
 
+/* A thread that waits for a password check is none that does commands: the pool may have one more. */
+static gboolean
+begin_login(CliServer *server, GError **error)
+{
+    g_mutex_lock(&server->mutex);
+    gboolean has_room = server->n_logins < MAX_LOGINS;
+    server->n_logins += has_room;
+    g_thread_pool_set_max_threads(server->pool, MAX_COMMANDS + (int)server->n_logins, NULL);
+    g_mutex_unlock(&server->mutex);
+    return has_room || api_error_too_busy(error);
+}
+
+static void
+end_login(CliServer *server)
+{
+    g_mutex_lock(&server->mutex);
+    server->n_logins--;
+    g_thread_pool_set_max_threads(server->pool, MAX_COMMANDS + (int)server->n_logins, NULL);
+    g_mutex_unlock(&server->mutex);
+}
+
+static Session *
+login(CliServer *server, CliCall *call, GError **error)
+{
+    const char *user = cli_get(call, "username");
+    const char *password = cli_get(call, "password");
+    gboolean is_trusted = call->origin->is_trusted; /* no password is looked at */
+    if (!is_trusted && !begin_login(server, error))
+        return NULL;
+    Session *session = sessions_login(server->sessions, user == NULL ? "" : user,
+                                      password == NULL ? "" : password, "cli", is_trusted, error);
+    if (!is_trusted)
+        end_login(server);
+    return session;
+}
+
 /* A session of the client's own, or the one it names. */
 static Session *
 open_session(CliServer *server, CliCall *call, gboolean *ret_is_ours, GError **error)
@@ -64,10 +103,7 @@ open_session(CliServer *server, CliCall *call, gboolean *ret_is_ours, GError **e
     *ret_is_ours = arguments->session_ref == NULL;
     if (arguments->session_ref != NULL)
         return sessions_find(server->sessions, arguments->session_ref, error);
-    const char *user = cli_get(call, "username");
-    const char *password = cli_get(call, "password");
-    return sessions_login(server->sessions, user == NULL ? "" : user, password == NULL ? "" : password, "cli",
-                          call->origin->is_trusted, error);
+    return login(server, call, error);
 }
 
 static gboolean

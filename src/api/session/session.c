@@ -15,7 +15,8 @@ api_session__login_with_password(ApiCall *call, const SessionLoginWithPasswordAr
 }
 
 gboolean
-api_session__slave_local_login_with_password(ApiCall *call, const SessionSlaveLocalLoginWithPasswordArgs *args,
+api_session__slave_local_login_with_password(ApiCall *call,
+                                             const SessionSlaveLocalLoginWithPasswordArgs *args,
                                              Value **ret_value, GError **error)
 {
     g_autoptr(Session) session = sessions_login_local(call->services->sessions, args->uname, args->pwd,
