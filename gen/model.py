@@ -132,6 +132,7 @@ class Model:
     map_keys: dict
     permissions: dict
     pending: list
+    newer_errors: set = field(default_factory=set)
 
 
 class Loader:
@@ -158,7 +159,7 @@ class Loader:
         self.roles = roles_toml.get("roles", {})
         self.errors = {code: (block.get("params", []), block.get("doc", "")) for code, block in errors_toml.items()}
         for code, block in errors_toml.items():
-            self.check_keys(f"errors.toml: {code}", block, {"params", "doc"})
+            self.check_keys(f"errors.toml: {code}", block, {"params", "doc", "since"})
             self.check_doc(f"errors.toml: {code}", block)
         blocks = {}
         for path in sorted((self.folder / "classes").glob("*.toml")):
@@ -170,7 +171,8 @@ class Loader:
         classes = {name: self.load_class(name, block) for name, block in blocks.items()}
         model = Model(classes, self.enums, enums_toml,
                       {name for name, block in enums_toml.items() if block.get("since") == "newer"},
-                      self.errors, self.roles, roles_toml.get("map_keys", {}), roles_toml.get("permissions", {}), self.load_pending())
+                      self.errors, self.roles, roles_toml.get("map_keys", {}), roles_toml.get("permissions", {}), self.load_pending(),
+                      {code for code, block in errors_toml.items() if block.get("since") == "newer"})
         self.check_roles(model)
         self.check_relations(model)
         self.check_engines(model)

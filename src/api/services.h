@@ -14,6 +14,7 @@ typedef struct ApiServices {
     Tasks *tasks;
     Rpc *rpc; /* set once it exists; handlers may call other messages through it, with their own session */
     Storage *storage;
+    GThreadPool *storage_threads; /* of api_storage_socket_handler() */
     DomainClient *domains;
     Session *plugin_session; /* what storage plugins are given to call back with */
     char *state_directory;
@@ -58,6 +59,11 @@ gboolean api_storage_bootstrap(ApiServices *services, GError **error);
 typedef struct ApiVmSync ApiVmSync;
 ApiVmSync *api_vm_sync_start(ApiServices *services);
 void api_vm_sync_stop(ApiVmSync *sync); /* NULL is fine */
+
+/** api_storage_socket_start / api_storage_socket_stop: before the first call of the handler; after the last
+ * one, then waits for those that are at work. Stopping twice, or what was never started, is fine. */
+void api_storage_socket_start(ApiServices *services);
+void api_storage_socket_stop(ApiServices *services);
 
 /**
  * api_storage_socket_handler: an HttpHandler for POST / on the storage socket that the domain service calls:

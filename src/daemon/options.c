@@ -34,7 +34,7 @@ static const Option options_table[] = {
      .doc = "Files that GET / serves to anybody, logged in or not."},
     {"auth", OPTION_CHOICE, AT(auth), "WAY", "auto", .choices = "auto|pam|password",
      .doc = "Who checks passwords: the PAM service xylem; root's generated password in the state directory; auto is PAM for a root daemon that finds the service installed."},
-    {"workers", OPTION_NUMBER, AT(n_workers), "N", "32", .min = 1, .max = 1024,
+    {"workers", OPTION_NUMBER, AT(n_workers), "N", "64", .min = 1, .max = 1024,
      .doc = "Threads for calls that wait."},
     {"login-delay", OPTION_NUMBER, AT(login_delay_ms), "MILLISECONDS", "2500", .min = 0, .max = 60 * 60 * 1000,
      .doc = "How long a refused login takes at least."},

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cli/server.h"
 #include "daemon/control.h"
 #include "daemon/domain_transport.h"
@@ -27,7 +28,7 @@
 #define PAM_SERVICE            "xylem"
 #define PAM_SERVICE_FILE       "/etc/pam.d/" PAM_SERVICE
 #define HTTP_THREADS           2
-#define EXPIRY_PERIOD_S        (5 * 60) /* how often idle sessions are looked for */
+#define EXPIRY_PERIOD_S        (5 * 60) /* how often idle sessions and forgotten tasks are looked for */
 #define STORAGE_BODY_MAX_BYTES (64 * 1024)
 #define AUDIT_MAX_BYTES        (10 * 1024 * 1024) /* of one file ... */
 #define AUDIT_KEPT_FILES       9                  /* ... and how many older ones are kept */
@@ -85,9 +86,11 @@ uses_pam(const XylemdOptions *options)
 }
 
 static gboolean
-expire_sessions(gpointer sessions)
+expire(gpointer data)
 {
-    sessions_expire(sessions, g_get_monotonic_time());
+    ApiServices *services = data;
+    sessions_expire(services->sessions, g_get_monotonic_time());
+    tasks_expire(services->tasks, base_now_us());
     return G_SOURCE_CONTINUE;
 }
 
@@ -113,7 +116,7 @@ start_sessions(Server *server, GError **error)
     services->external = external_new(services->db);
     sessions_set_external(services->sessions, services->external);
     sessions_set_refusal_delay(services->sessions, (guint)server->options->login_delay_ms);
-    server->expiry_timer = g_timeout_add_seconds(EXPIRY_PERIOD_S, expire_sessions, services->sessions);
+    server->expiry_timer = g_timeout_add_seconds(EXPIRY_PERIOD_S, expire, services);
     sessions_on_logout(services->sessions, (void (*)(gpointer, const char *))event_cancel_session,
                        services->events);
     services->plugin_session = sessions_login_internal(services->sessions, "__sm__backend", TRUE, error);
@@ -167,6 +170,7 @@ listen_storage(Server *server, GError **error)
 {
     const HttpRoute route = {"POST", "/", STORAGE_BODY_MAX_BYTES, api_storage_socket_handler,
                              &server->services};
+    api_storage_socket_start(&server->services);
     server->storage_http = http_server_new(&route, 1, 1);
     return http_server_listen_unix(server->storage_http, server->options->storage_socket_path, 0600, error);
 }
@@ -261,6 +265,7 @@ server_stop(Server *server)
     cli_server_free(server->cli);
     rpc_free(services->rpc);
     http_server_free(server->storage_http);
+    api_storage_socket_stop(services);
     storage_free(services->storage);
     domain_client_free(services->domains);
     session_unref(services->plugin_session);

@@ -5,6 +5,9 @@
 #include "model/api_error.h"
 #include "model/classes.h"
 
+/* The call that cancels. */
+static const DbActor canceller = {.task = "OpaqueRef:canceller", .user = "root"};
+
 typedef struct Fixture {
     Db *db;
     Tasks *tasks;
@@ -68,7 +71,7 @@ test_cancel(Fixture *fixture, gconstpointer data)
     g_autoptr(GError) error = NULL;
     Task *task = adopt(fixture, fixture->ref, &error);
     g_assert_no_error(error);
-    g_assert_true(tasks_cancel(fixture->tasks, fixture->ref, &error));
+    g_assert_true(tasks_cancel(fixture->tasks, &canceller, fixture->ref, &error));
     g_assert_true(g_cancellable_is_cancelled(task_cancellable(task)));
     task_end(task, NULL, NULL);
 }

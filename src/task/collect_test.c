@@ -129,6 +129,43 @@ test_those_of_before_a_restart_count(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(count_after(fixture, 66 * MINUTE_US), ==, 0);
 }
 
+#define HOUR_US (60 * MINUTE_US)
+
+/* Made by a client; nobody runs it. */
+static char *
+make_task(Fixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(DbTxn) txn = db_txn_new(fixture->db, NULL);
+    g_autofree char *ref = g_strdup(db_txn_insert(txn, CLASS_TASK, NULL));
+    db_txn_commit(txn, NULL, &error);
+    g_assert_no_error(error);
+    return g_steal_pointer(&ref);
+}
+
+static void
+test_forgotten_ones_go(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *forgotten = make_task(fixture);
+    g_autofree char *used = make_task(fixture);
+    TaskSpec spec = {.label = "test", .is_durable = TRUE};
+    Task *running = task_begin(fixture->tasks, &spec, &error);
+    g_assert_no_error(error);
+
+    tasks_expire(fixture->tasks, base_now_us());
+    g_autoptr(DbTxn) txn = db_txn_new(fixture->db, NULL);
+    db_txn_set(txn, CLASS_TASK, used, TASK_PROGRESS, value_float(0.5));
+    db_txn_commit(txn, NULL, &error);
+    g_assert_no_error(error);
+    tasks_expire(fixture->tasks, base_now_us() + 23 * HOUR_US);
+    g_assert_cmpuint(count_after(fixture, 0), ==, 3);
+    tasks_expire(fixture->tasks, base_now_us() + 25 * HOUR_US);
+    g_assert_cmpuint(count_after(fixture, 0), ==, 2);
+    g_assert_false(is_there(fixture, forgotten));
+    task_end(running, NULL, NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -142,5 +179,7 @@ main(int argc, char **argv)
     g_test_add("/task/collect/pending-ones-stay", Fixture, NULL, set_up, test_pending_ones_stay, tear_down);
     g_test_add("/task/collect/those-of-before-a-restart-count", Fixture, NULL, set_up,
                test_those_of_before_a_restart_count, tear_down);
+    g_test_add("/task/collect/forgotten-ones-go-after-a-day", Fixture, NULL, set_up, test_forgotten_ones_go,
+               tear_down);
     return g_test_run();
 }

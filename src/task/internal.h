@@ -31,6 +31,7 @@ struct Tasks {
     gboolean is_stopping; /* new ones are cancelled from the start */
     GQueue ended;         /* stored tasks that have ended and are still there, oldest first; see collect.c */
     GHashTable *ended_by_ref; /* ref -> its link in @ended */
+    GHashTable *idle; /* ref -> IdleTask: pending ones that nobody runs; tasks_expire() alone uses it */
     const PlanKind *plan_kinds;
     gpointer plan_data;    /* for their undo */
     GPtrArray *left_plans; /* refs of plans in the journal that nobody works on */

@@ -194,20 +194,27 @@ write_status(DbTxn *txn, const char *ref, TaskStatusType status)
     if (is_end(status)) {
         db_txn_set(txn, CLASS_TASK, ref, TASK_FINISHED, value_datetime(base_now_us() / G_USEC_PER_SEC));
         db_txn_set(txn, CLASS_TASK, ref, TASK_PROGRESS, value_float(1.0));
+        db_txn_set(txn, CLASS_TASK, ref, TASK_CURRENT_OPERATIONS, value_map_empty());
     }
     db_txn_set_string(txn, CLASS_TASK, ref, TASK_STATUS, task_status_type_name(status));
+}
+
+static gboolean
+shows_operation(const DbRow *row, TaskAllowedOperations operation)
+{
+    const Value *operations = row->fields[TASK_CURRENT_OPERATIONS];
+    const char *name = task_allowed_operations_name(operation);
+    for (gsize i = 0; i < value_size(operations); i++)
+        if (g_str_equal(value_get_string(value_map_value(operations, i)), name))
+            return TRUE;
+    return FALSE;
 }
 
 /* Somebody destroyed it while it was pending. Source: protocol notes 3 */
 static gboolean
 goes_at_its_end(const DbRow *row)
 {
-    const Value *operations = row->fields[TASK_CURRENT_OPERATIONS];
-    const char *destroy = task_allowed_operations_name(TASK_ALLOWED_OPERATIONS_DESTROY);
-    for (gsize i = 0; i < value_size(operations); i++)
-        if (g_str_equal(value_get_string(value_map_value(operations, i)), destroy))
-            return TRUE;
-    return FALSE;
+    return shows_operation(row, TASK_ALLOWED_OPERATIONS_DESTROY);
 }
 
 /* Status goes last in the transaction, and readers see all of it at once: whoever sees an end sees its
@@ -332,11 +339,33 @@ tasks_destroy(Tasks *tasks, const DbActor *actor, const char *ref, GError **erro
     return TRUE;
 }
 
-gboolean
-tasks_cancel(Tasks *tasks, const char *ref, GError **error)
+typedef struct CancelStep {
+    const char *ref;
+    const char *by;
+} CancelStep;
+
+/* Source: protocol notes 3: it shows that it is to be cancelled, and by which call. One that has ended does
+ * not change any more. */
+static gboolean
+cancel_step(DbTxn *txn, gpointer data, GError **error)
 {
-    g_autoptr(DbRow) row = db_require(tasks->db, CLASS_TASK, ref, error);
+    const CancelStep *step = data;
+    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_TASK, step->ref);
     if (row == NULL)
+        return api_error_handle_invalid(error, "task", step->ref);
+    if (!is_end((TaskStatusType)type_enum_index(&enum_task_status_type, db_row_string(row, TASK_STATUS))))
+        db_txn_map_put(txn, CLASS_TASK, step->ref, TASK_CURRENT_OPERATIONS, step->by,
+                       value_string(task_allowed_operations_name(TASK_ALLOWED_OPERATIONS_CANCEL)));
+    return TRUE;
+}
+
+gboolean
+tasks_cancel(Tasks *tasks, const DbActor *actor, const char *ref, GError **error)
+{
+    CancelStep step = {ref, actor->task};
+    g_autoptr(DbTxn) txn = db_txn_new(tasks->db, actor);
+    db_txn_step(txn, cancel_step, &step, NULL);
+    if (!db_txn_commit(txn, NULL, error))
         return FALSE;
     g_autoptr(GCancellable) cancellable = NULL;
     g_mutex_lock(&tasks->lock);

@@ -61,9 +61,13 @@ gboolean tasks_set_status(Tasks *tasks, const DbActor *actor, const char *ref, T
 /** tasks_destroy: deletes the row of an ended task; a pending one shows that it is to go, and goes at its
  * end. HANDLE_INVALID if unknown. */
 gboolean tasks_destroy(Tasks *tasks, const DbActor *actor, const char *ref, GError **error);
-/** tasks_cancel: TASK_CANCELLED outcome is up to who runs it. HANDLE_INVALID if unknown; an ended one is left
- * alone. */
-gboolean tasks_cancel(Tasks *tasks, const char *ref, GError **error);
+/** tasks_cancel: shows in the task's current_operations that it is to be cancelled, and asks who runs it to
+ * stop; the outcome is up to that. @actor's task is the call that cancels. HANDLE_INVALID if unknown; an
+ * ended one is left alone. */
+gboolean tasks_cancel(Tasks *tasks, const DbActor *actor, const char *ref, GError **error);
+/** tasks_expire: clears away what ended long ago, and what clients made and forgot, at @now_us (real time).
+ * To be called now and then, from one thread. */
+void tasks_expire(Tasks *tasks, gint64 now_us);
 /** tasks_cancel_all: asks every running one to stop, and those that begin from now on: the server is going
  * down. */
 void tasks_cancel_all(Tasks *tasks);

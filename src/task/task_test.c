@@ -6,6 +6,9 @@
 #include "model/api_error.h"
 #include "model/classes.h"
 
+/* The call that cancels. */
+static const DbActor canceller = {.task = "OpaqueRef:canceller", .user = "root"};
+
 typedef struct Fixture {
     Db *db;
     Tasks *tasks;
@@ -48,7 +51,7 @@ test_cancel(Fixture *fixture, gconstpointer data)
 {
     Task *task = begin(fixture, FALSE);
     Task *other = begin(fixture, FALSE);
-    g_assert_true(tasks_cancel(fixture->tasks, task_ref(task), NULL));
+    g_assert_true(tasks_cancel(fixture->tasks, &canceller, task_ref(task), NULL));
     g_assert_true(is_cancelled(task));
     g_assert_false(is_cancelled(other));
     g_autoptr(GError) error = NULL;
@@ -66,7 +69,7 @@ static void
 test_cancel_unknown(Fixture *fixture, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
-    g_assert_false(tasks_cancel(fixture->tasks, "OpaqueRef:nothing", &error));
+    g_assert_false(tasks_cancel(fixture->tasks, &canceller, "OpaqueRef:nothing", &error));
     g_assert_true(api_error_is(error, "HANDLE_INVALID"));
 }
 

@@ -144,6 +144,14 @@ class RunningTest(storage.StorageTest):
         self.assertEqual([record["status"], record["error_info"]], ["cancelled", ["TASK_CANCELLED", task]])
         self.assertEqual(self.api("SR.get_current_operations", sr), {})
 
+    def test_cancel_shows_until_the_end(self):
+        task = self.api("task.create", "a client's", "")
+        self.api("task.cancel", task)
+        self.assertEqual(list(self.api("task.get_current_operations", task).values()), ["cancel"])
+        self.assertEqual(self.api("task.get_status", task), "pending")
+        self.api("task.set_status", task, "cancelled")
+        self.assertEqual(self.api("task.get_current_operations", task), {})
+
     def test_cancelling_twice_is_fine(self):
         _, _, task = self.start_scan()
         self.api("task.cancel", task)

@@ -2,12 +2,41 @@
 /* Tasks that clients make, change, cancel and clear away. */
 #include "api/services.h"
 
+#include "auth/permission.h"
 #include "base/text.h"
+
+/* Those that clients make stay until the clients clear them away, or a day. */
+#define TASKS_MAX 10000
+
+/* ---- Whose task it is ---- */
+
+static char *
+user_of(Db *db, const char *session_ref)
+{
+    g_autoptr(DbRow) session = db_get(db, CLASS_SESSION, session_ref);
+    return session != NULL ? g_strdup(db_row_string(session, SESSION_AUTH_USER_SID)) : NULL;
+}
+
+/* Source: protocol notes 3: one's own, or any for a pool operator */
+static gboolean
+check_own(ApiCall *call, TaskRef task, GError **error)
+{
+    g_autoptr(DbRow) row = db_require(call->db, CLASS_TASK, task.id, error);
+    if (row == NULL)
+        return FALSE;
+    g_autofree char *owner = user_of(call->db, db_row_string(row, TASK_SESSION));
+    g_autofree char *caller = user_of(call->db, call->session->ref);
+    if (owner != NULL && g_strcmp0(owner, caller) == 0)
+        return TRUE;
+    return permission_check_role(call->session, "task.destroy/any", ROLE_POOL_OPERATOR, error);
+}
 
 /* Source: protocol notes 3: for HTTP handlers: the client passes its ref as task_id */
 gboolean
 api_task__create(ApiCall *call, const TaskCreateArgs *args, Value **ret_value, GError **error)
 {
+    if (db_count(call->db, CLASS_TASK) >= TASKS_MAX)
+        return api_error_too_many_pending_tasks(error);
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
     const char *ref = db_txn_insert(txn, CLASS_TASK, NULL);
     db_txn_set_string(txn, CLASS_TASK, ref, TASK_NAME_LABEL, args->label);
@@ -29,27 +58,33 @@ api_task__create(ApiCall *call, const TaskCreateArgs *args, Value **ret_value, G
 gboolean
 api_task__destroy(ApiCall *call, const TaskDestroyArgs *args, GError **error)
 {
-    return tasks_destroy(call->services->tasks, &call->actor, args->self.id, error);
+    return check_own(call, args->self, error) &&
+           tasks_destroy(call->services->tasks, &call->actor, args->self.id, error);
 }
 
 gboolean
 api_task__cancel(ApiCall *call, const TaskCancelArgs *args, GError **error)
 {
-    return tasks_cancel(call->services->tasks, args->task.id, error);
+    return check_own(call, args->task, error) &&
+           tasks_cancel(call->services->tasks, &call->actor, args->task.id, error);
 }
 
 static gboolean
 set_field(ApiCall *call, TaskRef task, int field, Value *value, GError **error)
 {
+    g_autoptr(Value) owned = value;
+    if (!check_own(call, task, error))
+        return FALSE;
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
-    db_txn_set(txn, CLASS_TASK, task.id, field, value);
+    db_txn_set(txn, CLASS_TASK, task.id, field, value_ref(value));
     return db_txn_commit(txn, NULL, error);
 }
 
 gboolean
 api_task__set_status(ApiCall *call, const TaskSetStatusArgs *args, GError **error)
 {
-    return tasks_set_status(call->services->tasks, &call->actor, args->self.id, args->value, error);
+    return check_own(call, args->self, error) &&
+           tasks_set_status(call->services->tasks, &call->actor, args->self.id, args->value, error);
 }
 
 gboolean

@@ -144,22 +144,24 @@ serve(gpointer data, gpointer user_data)
     g_free(socket_call);
 }
 
-static GThreadPool *
-threads(void)
+void
+api_storage_socket_start(ApiServices *services)
 {
-    static GThreadPool *pool = NULL;
-    static gsize once = 0;
-    if (g_once_init_enter(&once)) {
-        pool = g_thread_pool_new(serve, NULL, MAX_THREADS, FALSE, NULL);
-        g_once_init_leave(&once, 1);
-    }
-    return pool;
+    services->storage_threads = g_thread_pool_new(serve, NULL, MAX_THREADS, FALSE, NULL);
+}
+
+void
+api_storage_socket_stop(ApiServices *services)
+{
+    if (services->storage_threads != NULL)
+        g_thread_pool_free(g_steal_pointer(&services->storage_threads), FALSE, TRUE);
 }
 
 void
 api_storage_socket_handler(HttpRequest *request, gpointer data)
 {
+    ApiServices *services = data;
     SocketCall *call = g_new(SocketCall, 1);
-    *call = (SocketCall){data, http_request_ref(request)};
-    g_thread_pool_push(threads(), call, NULL);
+    *call = (SocketCall){services, http_request_ref(request)};
+    g_thread_pool_push(services->storage_threads, call, NULL);
 }

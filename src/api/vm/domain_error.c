@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Parameters are one letter each: v the VM's ref, 0 to 3 the exception's argument, t the exception as text, -
- * empty. */
+/* Parameters are one letter each: v the VM's ref, 0 to 3 the exception's argument, t the exception as text, c
+ * why there was no contact to the service, - empty. */
 /* clang-format off */
 const DomainErrorRow domain_error_rows[] = {
     [DOMAIN_ERROR_INTERNAL_ERROR]                         = {"INTERNAL_ERROR",                 "0"},
@@ -32,7 +32,7 @@ const DomainErrorRow domain_error_rows[] = {
     [DOMAIN_ERROR_IO_ERROR]                               = {"INTERNAL_ERROR",                 "t"},
     [DOMAIN_ERROR_VDI_NOT_FOUND]                          = {"VM_REQUIRES_VDI",                "v-"},
     [DOMAIN_ERROR_CALLER_MUST_PASS_FILE_DESCRIPTOR]       = {"INTERNAL_ERROR",                 "t"},
-    [DOMAIN_ERROR_FAILED_TO_CONTACT_REMOTE_SERVICE]       = {"INTERNAL_ERROR",                 "t"},
+    [DOMAIN_ERROR_FAILED_TO_CONTACT_REMOTE_SERVICE]       = {"INTERNAL_ERROR",                 "c"},
     [DOMAIN_ERROR_HOOK_FAILED]                            = {"XAPI_HOOK_FAILED",               "0123"},
     [DOMAIN_ERROR_NOT_ENOUGH_MEMORY]                      = {"HOST_NOT_ENOUGH_FREE_MEMORY",    "0-"},
     [DOMAIN_ERROR_CANCELLED]                              = {"TASK_CANCELLED",                 "0"},
@@ -57,6 +57,9 @@ parameter(char letter, const GError *failure, const char *vm_ref)
         return g_strdup(vm_ref != NULL ? vm_ref : "OpaqueRef:NULL");
     case 't':
         return g_strdup(failure->message);
+    case 'c':
+        return g_strdup_printf("the domain service (xenopsd) of this host does not answer: %s",
+                               argument(args, 0));
     case '-':
         return g_strdup("");
     default:

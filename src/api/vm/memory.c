@@ -219,10 +219,9 @@ vm_check_memory_order(gint64 static_min, gint64 dynamic_min, gint64 dynamic_max,
     if (0 <= static_min && static_min <= dynamic_min && dynamic_min <= dynamic_max &&
         dynamic_max <= static_max && static_max <= STATIC_MAX_LIMIT)
         return TRUE;
-    const char *const params[] = {
-        "0 <= memory_static_min <= memory_dynamic_min <= memory_dynamic_max <= memory_static_max <= 64 TiB",
-        NULL};
-    return api_error_set(error, "MEMORY_CONSTRAINT_VIOLATION", params);
+    return api_error_memory_constraint_violation(
+        error,
+        "0 <= memory_static_min <= memory_dynamic_min <= memory_dynamic_max <= memory_static_max <= 64 TiB");
 }
 
 static gint64
