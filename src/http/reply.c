@@ -6,10 +6,14 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+
+/* Each costs a turn of the event loop and a read. */
+#define FILE_BLOCK_BYTES (128 * 1024)
 
 static void
 add_header(struct MHD_Response *response, const char *name, const char *value)
@@ -102,6 +106,33 @@ http_request_reply_error(HttpRequest *request, guint status, const char *text)
     http_request_reply(request, status, "text/html", body, NULL);
 }
 
+/* MHD's ContentReaderCallback. */
+static ssize_t
+read_file(void *data, uint64_t position, char *buffer, size_t size)
+{
+    ssize_t n;
+    do
+        n = pread(GPOINTER_TO_INT(data), buffer, size, (off_t)position);
+    while (n < 0 && errno == EINTR);
+    return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR; /* 0: the file has become shorter */
+}
+
+static void
+close_file(void *data)
+{
+    close(GPOINTER_TO_INT(data));
+}
+
+/* Plain connections send by sendfile(); for others MHD would read 4 KiB at a time. */
+static struct MHD_Response *
+response_from_file(int fd, guint64 size, gboolean is_tls)
+{
+    if (!is_tls)
+        return MHD_create_response_from_fd64(size, fd);
+    return MHD_create_response_from_callback(size, FILE_BLOCK_BYTES, read_file, GINT_TO_POINTER(fd),
+                                             close_file);
+}
+
 gboolean
 http_request_reply_file(HttpRequest *request, const char *path, const char *content_type,
                         const char *const *headers, GError **error)
@@ -117,7 +148,8 @@ http_request_reply_file(HttpRequest *request, const char *path, const char *cont
     if (!http_request_claim(request))
         return TRUE;
 
-    struct MHD_Response *response = MHD_create_response_from_fd64(info.st_size, base_fd_steal(&fd));
+    struct MHD_Response *response =
+        response_from_file(base_fd_steal(&fd), (guint64)info.st_size, request->connection->is_tls);
     if (response != NULL)
         add_headers(response, content_type, headers);
     answer(request, 200, response);
