@@ -3,6 +3,7 @@
 """event.from, event.inject, and the older event.register and event.next. Source: protocol notes 2."""
 
 import re
+import resource
 import sys
 from pathlib import Path
 
@@ -28,6 +29,13 @@ class Batch:
     def told(self):
         """{(operation, ref)}."""
         return {(event.operation, event.ref) for event in self.events}
+
+
+def raise_descriptor_limit(wanted):
+    """Each client takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
 class Event:
@@ -264,6 +272,40 @@ class FromTest(EventTest):
 
     def test_dead_session_is_told_at_once(self):
         self.assert_fails("SESSION_INVALID", [NOBODY], self.api.raw, "event.from", NOBODY, ["*"], "", 10.0)
+
+
+class CrowdTest(EventTest):
+    """Many clients that wait, each by a connection of its own. tools/bench does it with ten times as many."""
+
+    CLIENTS = 1000
+
+    def wait_for(self, classes, token):
+        """A connection over plain TCP with a call of event.from on its way."""
+        connection = self.connect()
+        connection.send_request("POST", "/", call_xml("event.from", self.api.session, classes, token, 3600.0).encode())
+        return connection
+
+    def threads(self):
+        """Of the server."""
+        return len(list(Path(f"/proc/{self.stack.processes['xylemd'].pid}/task").iterdir()))
+
+    def test_all_who_wait_are_told_and_nobody_else(self):
+        raise_descriptor_limit(self.CLIENTS * 2)
+        network = self.create_network()
+        token = self.now()
+        self.api("network.get_all")
+        threads = self.threads()
+        others = [self.wait_for([f"network/{network}"], token) for _ in range(self.CLIENTS // 2)]
+        waiting = [self.wait_for(["pool"], token) for _ in range(self.CLIENTS // 2)]
+        pool = self.api("pool.get_all")[0]
+        self.api("pool.set_name_description", pool, "told to many")
+        for connection in waiting:
+            self.assertEqual(Batch(read_answer(connection.read_response()[2])).told(), {("mod", pool)})
+        self.assertLess(self.threads(), threads + 20)
+        self.api("network.set_MTU", network, 9000)
+        for connection in others:
+            self.assertEqual(Batch(read_answer(connection.read_response()[2])).told(), {("mod", network)})
+        self.api("network.destroy", network)
 
 
 class InjectTest(EventTest):
