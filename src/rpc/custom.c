@@ -21,6 +21,7 @@ answer_async(RpcJob *job, const Task *task)
     job->waiter = NULL;
     job->origin.peer = NULL; /* the texts go with the request */
     job->origin.subtask_of = NULL;
+    job->origin.task_id = NULL;
     job_answer(early, value_string(task_ref(task)));
 }
 
@@ -36,7 +37,9 @@ begin_task(RpcJob *job, GError **error)
         .is_durable = job->is_async,
         .is_hidden = !job->message->has_async,
     };
-    return task_begin(job->rpc->tasks, &spec, error);
+    if (job->origin.task_id != NULL && job->session != NULL)
+        return rpc_adopt_task(job->rpc->tasks, job->rpc->db, job->session, job->origin.task_id, &spec, error);
+    return rpc_begin_task(job->rpc->tasks, job->rpc->db, &spec, error);
 }
 
 static gboolean

@@ -86,10 +86,10 @@ gboolean regular_can_answer(const RpcJob *job);
 gboolean regular_is_long(const RpcJob *job);
 /** regular_answer: answers a regular message; takes over @job. */
 void regular_answer(RpcJob *job);
-/** regular_can_run: whether regular_run() can do it: a regular message that writes. */
+/** regular_can_run: whether regular_run() can do it: a regular message. */
 gboolean regular_can_run(const RpcJob *job);
 /** regular_run: as a handler would: the work of Async.X.create and destroy where X has no functions of its
- * own. Blocks. */
+ * own, and of whatever is to run as a task of the client's. Blocks. */
 gboolean regular_run(RpcJob *job, const DbActor *actor, Value **ret_value, GError **error);
 
 /** custom_begin: begins the task of an asynchronous call, answers with it, and leaves the rest to a worker;

@@ -202,13 +202,13 @@ is_regular(const RpcJob *job)
 gboolean
 regular_can_answer(const RpcJob *job)
 {
-    return !job->is_async && is_regular(job);
+    return !job->is_async && job->origin.task_id == NULL && is_regular(job);
 }
 
 gboolean
 regular_can_run(const RpcJob *job)
 {
-    return is_regular(job) && kinds[job->message->kind].write != NULL;
+    return is_regular(job);
 }
 
 gboolean
@@ -314,6 +314,10 @@ answer_write(RpcJob *job)
 gboolean
 regular_run(RpcJob *job, const DbActor *actor, Value **ret_value, GError **error)
 {
+    if (kinds[job->message->kind].read != NULL) {
+        *ret_value = kinds[job->message->kind].read(job, error);
+        return *ret_value != NULL;
+    }
     g_autoptr(DbTxn) txn = db_txn_new(job->rpc->db, actor);
     g_autoptr(Value) result = NULL;
     if (!kinds[job->message->kind].write(job, txn, &result, error) || !db_txn_commit(txn, NULL, error))

@@ -8,6 +8,7 @@
 #include "model/messages.h"
 #include "value/json.h"
 #include "value/xmlrpc.h"
+#include <string.h>
 
 /* Refused logins take seconds on purpose: many of them hold up each other, and nobody else. */
 #define LOGIN_THREADS 8
@@ -137,7 +138,8 @@ job_from_request(Rpc *rpc, HttpRequest *request, const RpcCodec *codec)
     job->codec = codec;
     job->origin = (RpcOrigin){.is_trusted = http_request_is_trusted(request),
                               .peer = http_request_peer(request),
-                              .subtask_of = http_request_header(request, "subtask-of")};
+                              .subtask_of = http_request_header(request, "subtask-of"),
+                              .task_id = http_request_header(request, "task-id")};
     return job;
 }
 
@@ -174,14 +176,34 @@ read_json_call(RpcJob *job, const Value *request, const char **ret_method, Value
     Value *id = value_map_get(request, "id");
     *ret_method = value_map_get_string(request, "method", NULL);
     *ret_params = value_map_get(request, "params");
+    job->is_json_2 = value_map_get(request, "jsonrpc") != NULL;
     if (id == NULL || (value_kind(id) != VALUE_INT && value_kind(id) != VALUE_STRING))
         return FALSE;
     job->json_id = value_ref(id);
-    job->is_json_2 = value_map_get(request, "jsonrpc") != NULL;
     return *ret_method != NULL && *ret_params != NULL && value_kind(*ret_params) == VALUE_ARRAY;
 }
 
-/* Source: protocol notes 1.6: what is malformed, an id that is missing or null included, is HTTP 500 */
+/* JSON-RPC 2.0 has codes for what is no call; 1.0, and whatever lacks both, gets an error as calls have it.
+ */
+static void
+answer_malformed(RpcJob *job, const Value *request, const char *reason)
+{
+    gboolean is_1 = request != NULL && value_kind(request) == VALUE_MAP && !job->is_json_2;
+    GString *body = g_string_new(is_1 ? "{\"result\":null,\"error\":[\"INTERNAL_ERROR\","
+                                      : "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":");
+    if (!is_1)
+        g_string_append(body, request == NULL ? "-32700,\"message\":\"Parse error\",\"data\":["
+                                              : "-32600,\"message\":\"Invalid Request\",\"data\":[");
+    json_write_string(body, reason, strlen(reason));
+    g_string_append(body, is_1 ? "],\"id\":" : "]},\"id\":");
+    if (job->json_id != NULL)
+        json_write_value(body, job->json_id);
+    else
+        g_string_append(body, "null");
+    g_string_append_c(body, '}');
+    job_answer_text(job, body);
+}
+
 void
 rpc_json_handler(HttpRequest *request, gpointer data)
 {
@@ -192,12 +214,11 @@ rpc_json_handler(HttpRequest *request, gpointer data)
     g_autoptr(Value) json = json_read(body, length, &error);
     const char *method = NULL;
     Value *params = NULL;
-    if (read_json_call(job, json, &method, &params)) {
+    if (read_json_call(job, json, &method, &params))
         answer_call(job, method, params);
-        return;
-    }
-    http_request_reply_error(request, 500, error != NULL ? error->message : "this is no JSON-RPC call");
-    job_free(job);
+    else
+        answer_malformed(job, json,
+                         error != NULL ? error->message : "a call has method, params (an array) and id");
 }
 
 /* ---- From inside

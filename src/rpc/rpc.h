@@ -19,6 +19,7 @@ typedef struct RpcOrigin {
     gboolean is_trusted;    /* a Unix socket's root: login checks no password */
     const char *peer;       /* "127.0.0.1", "unix", "cli"; NULL once an async call has been answered */
     const char *subtask_of; /* (nullable): task ref from the subtask-of header */
+    const char *task_id;    /* (nullable): from the task-id header: what the call runs as */
 } RpcOrigin;
 
 /* One call on its way through a handler. Lives until the handler returns. */
@@ -69,3 +70,16 @@ void rpc_options_handler(HttpRequest *request, gpointer data);
  */
 gboolean rpc_invoke(Rpc *rpc, const RpcOrigin *origin, const char *method, Value *params, Value **ret_value,
                     GError **error);
+
+/* ---- Tasks, for calls and whatever else works on behalf of a client ---- */
+
+/**
+ * rpc_adopt_task:
+ *
+ * task_adopt() for @session, if the task is its own or its user's; others need pool-operator. Errors: also
+ * RBAC_PERMISSION_DENIED.
+ */
+Task *rpc_adopt_task(Tasks *tasks, Db *db, const Session *session, const char *ref, const TaskSpec *spec,
+                     GError **error);
+/** rpc_begin_task: task_begin(); a parent that is gone by now is no reason to do nothing. */
+Task *rpc_begin_task(Tasks *tasks, Db *db, const TaskSpec *spec, GError **error);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Replies byte by byte, and the HTTP around them. Source: protocol notes 0, 1.1, 1.2 and 13."""
+"""Replies byte by byte, and the HTTP around them. Source: protocol notes 0, 1.1, 1.2, 1.6 and 13."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -290,6 +291,215 @@ class NamesTest(case.ApiTest):
     def test_names_of_classes_are_exact(self):
         self.assert_fails("MESSAGE_METHOD_UNKNOWN", ["Pool.get_all"], self.api.raw, "Pool.get_all", self.api.session)
         self.assert_fails("MESSAGE_METHOD_UNKNOWN", ["vm.get_all"], self.api.raw, "vm.get_all", self.api.session)
+
+
+class JsonTest(case.ApiTest):
+    def ask(self, text, connection=None):
+        """(what the reply says, its content type) to a body."""
+        body = text if isinstance(text, str) else json.dumps(text)
+        first, headers, reply = (connection or self.connect()).request("POST", "/jsonrpc", body.encode())
+        self.assertEqual(first, "HTTP/1.1 200 OK")
+        self.assertEqual({name.lower(): value for name, value in headers}["content-type"], "application/json")
+        return json.loads(reply)
+
+    def call(self, method, *params, version=2, number=0):
+        """The whole reply to a call."""
+        request = {"method": method, "params": list(params), "id": number}
+        return self.ask(request | ({"jsonrpc": "2.0"} if version == 2 else {}))
+
+    def test_success_has_the_shape_of_its_version(self):
+        pools = self.api("pool.get_all")
+        self.assertEqual(self.call("pool.get_all", self.api.session), {"jsonrpc": "2.0", "result": pools, "id": 0})
+        self.assertEqual(self.call("pool.get_all", self.api.session, version=1), {"result": pools, "error": None, "id": 0})
+
+    def test_failure_has_the_shape_of_its_version(self):
+        self.assertEqual(self.call("VM.get_uuid", self.api.session, "x"),
+                         {"jsonrpc": "2.0", "error": {"code": 1, "message": "HANDLE_INVALID", "data": ["VM", "x"]}, "id": 0})
+        self.assertEqual(self.call("VM.get_uuid", self.api.session, "x", version=1),
+                         {"result": None, "error": ["HANDLE_INVALID", "VM", "x"], "id": 0})
+
+    def test_id_comes_back_with_its_type(self):
+        for number in (7, 2 ** 40, "seven", ""):
+            self.assertEqual(self.call("system.isAlive:x", True, number=number), {"jsonrpc": "2.0", "result": True, "id": number})
+
+    def test_values_are_those_of_json(self):
+        network = self.api("network.create", {"name_label": "ü\n", "name_description": "", "MTU": 1400, "other_config": {"k": "v"},
+                                              "tags": ["t"]})
+        self.addCleanup(self.api, "network.destroy", network)
+        record = self.call("network.get_record", self.api.session, network)["result"]
+        self.assertEqual([record[key] for key in ("name_label", "MTU", "other_config", "tags", "VIFs", "managed")],
+                         ["ü\n", 1400, {"k": "v"}, ["t"], [], True])
+        self.assertEqual(self.call("network.get_all_records", self.api.session)["result"][network], record)
+        self.assertEqual(self.call("network.set_MTU", self.api.session, network, "1500")["result"], "")
+        self.assertEqual(self.call("network.get_MTU", self.api.session, network)["result"], 1500)
+
+    def test_method_list_is_a_result(self):
+        self.assertIn("VM.start", self.call("system.listMethods")["result"])
+
+    def test_what_is_no_json_is_a_parse_error(self):
+        for text in ("", "{", "hello", "<methodCall/>", "\0", "[1,"):
+            reply = self.ask(text)
+            self.assertEqual([reply["jsonrpc"], reply["error"]["code"], reply["error"]["message"], reply["id"]],
+                             ["2.0", -32700, "Parse error", None], text)
+
+    def test_what_is_no_call_is_an_invalid_request(self):
+        good = {"jsonrpc": "2.0", "method": "pool.get_all", "params": [], "id": 1}
+        for bad in ([], "x", 1, None, [good]):
+            self.assertEqual(self.ask(json.dumps(bad))["error"]["code"], -32600, bad)
+        for key, value in (("id", None), ("id", {}), ("method", 1), ("params", {}), ("params", "x")):
+            reply = self.ask(good | {key: value})
+            self.assertEqual((reply["error"]["code"], reply["id"]), (-32600, None if key == "id" else 1), (key, value))
+        for key in ("id", "method", "params"):
+            self.assertEqual(self.ask({name: value for name, value in good.items() if name != key})["error"]["code"], -32600, key)
+
+    def test_first_version_is_told_in_its_own_shape(self):
+        reply = self.ask({"method": "pool.get_all", "id": 5})
+        self.assertEqual((reply["result"], reply["error"][0], reply["id"]), (None, "INTERNAL_ERROR", 5))
+
+    def test_connection_serves_on_after_nonsense(self):
+        connection = self.connect()
+        self.ask("{", connection)
+        self.assertEqual(self.ask({"method": "system.isAlive:x", "params": [1], "id": 1}, connection)["result"], 1)
+
+    def test_browsers_may_call(self):
+        _, headers, _ = self.connect().request("POST", "/jsonrpc", b"{}")
+        self.assertEqual({name.lower(): value for name, value in headers}["access-control-allow-origin"], "*")
+
+
+class TaskHeaderTest(case.ApiTest):
+    def call(self, method, *params, **headers):
+        """The text of the answer to a call with headers."""
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        return self.api.post(call_xml(method, self.api.session, *params), headers=("Content-Type: text/xml", *lines)).decode()
+
+    def new_task(self):
+        """A pending one."""
+        return self.api("task.create", "given", "")
+
+    def test_call_runs_as_the_given_task_and_ends_it(self):
+        task, network = self.new_task(), self.api("network.get_all")[0]
+        self.assertEqual(self.call("network.add_purpose", network, "nbd", task_id=task), success_xml(value("")))
+        record = self.api("task.get_record", task)
+        self.assertEqual((record["status"], record["result"], record["progress"]), ("success", "<value></value>", 1.0))
+
+    def test_reads_and_writes_run_as_the_given_task_too(self):
+        [pool] = self.api("pool.get_all")
+        for method, params, result in (("pool.get_all", (), pool), ("pool.set_name_label", (pool, "p"), "<value></value>")):
+            task = self.new_task()
+            self.call(method, *params, task_id=task)
+            record = self.api("task.get_record", task)
+            self.assertEqual(record["status"], "success", method)
+            self.assertIn(result, record["result"])
+
+    def test_given_task_learns_of_a_failure(self):
+        task = self.new_task()
+        self.assertEqual(self.call("VM.start", "OpaqueRef:x", False, False, task_id=task),
+                         failure_xml("HANDLE_INVALID", "VM", "OpaqueRef:x"))
+        record = self.api("task.get_record", task)
+        self.assertEqual((record["status"], record["error_info"]), ("failure", ["HANDLE_INVALID", "VM", "OpaqueRef:x"]))
+
+    def test_async_call_is_the_given_task(self):
+        task = self.new_task()
+        network = self.api("network.get_all")[0]
+        self.assertEqual(self.call("Async.network.remove_purpose", network, "nbd", task_id=task), success_xml(value(task)))
+
+    def test_task_that_is_none_fails_the_call(self):
+        pool = self.api("pool.get_all")[0]
+        self.assertEqual(self.call("pool.set_name_label", pool, "changed", task_id=SESSION), failure_xml("HANDLE_INVALID", "task", SESSION))
+        self.assertNotEqual(self.api("pool.get_name_label", pool), "changed")
+        task = self.new_task()
+        self.api("task.set_status", task, "success")
+        self.assertIn("OPERATION_NOT_ALLOWED", self.call("pool.get_all", task_id=task))
+
+    def test_parent_is_that_of_the_header(self):
+        parent, network = self.new_task(), self.api("network.get_all")[0]
+        body = self.call("Async.network.add_purpose", network, "nbd", subtask_of=parent)
+        [child] = [ref for ref in self.api("task.get_all") if ref in body]
+        self.assertEqual(self.api("task.get_subtask_of", child), parent)
+        self.assertIn(child, self.api("task.get_subtasks", parent))
+
+    def test_parent_that_is_gone_is_no_hindrance(self):
+        network = self.api("network.get_all")[0]
+        self.assertEqual(self.call("network.add_purpose", network, "nbd", subtask_of=SESSION), success_xml(value("")))
+
+
+class WhereTest(case.ApiTest):
+    """get_all_where and get_all_records_where, with values as the peer's database spells them."""
+
+    def setUp(self):
+        super().setUp()
+        record = {"name_label": "", "name_description": "", "MTU": 1500, "other_config": {}, "tags": []}
+        self.one = self.api("network.create", record | {"name_label": "one", "other_config": {"k": "it's", "l": ""}, "tags": ["a", "b c"]})
+        self.two = self.api("network.create", record | {"name_label": "two", "MTU": 9000})
+        for network in (self.one, self.two):
+            self.addCleanup(self.api, "network.destroy", network)
+
+    def found(self, expression):
+        """Which of both, by each of the messages."""
+        refs = self.api("network.get_all_where", expression)
+        records = self.api("network.get_all_records_where", expression)
+        self.assertEqual(sorted(refs), sorted(records))
+        return [ref for ref in (self.one, self.two) if ref in refs]
+
+    def test_fields_of_every_type_are_compared(self):
+        for expression in ('field "name__label" = "one"', 'field "name_label" = "one"', 'field "tags" = "(\'a\' \'b c\')"',
+                           'field "other_config" = "((\'k\' \'it\\\'s\') (\'l\' \'\'))"',
+                           f'field "uuid" = "{self.api("network.get_uuid", self.one)}"'):
+            self.assertEqual(self.found(expression), [self.one], expression)
+        for expression in ('field "MTU" = "9000"', 'field "name__label" = "two" and field "tags" = "()"'):
+            self.assertEqual(self.found(expression), [self.two], expression)
+        self.assertEqual(self.found('field "managed" = "true"'), [self.one, self.two])
+
+    def test_operators_go_from_left_to_right(self):
+        one, two = 'field "name__label" = "one"', 'field "name__label" = "two"'
+        for expression, found in ((f"{one} or {two}", [self.one, self.two]), (f"{one} and {two}", []),
+                                  (f"true or {one} and {two}", [self.two]),
+                                  (f"true or ({one} and {two})", [self.one, self.two]), (f"not {one} and not false", [self.two]),
+                                  ("false", []), ("true", [self.one, self.two]), ('"a"="a"', [self.one, self.two])):
+            self.assertEqual(self.found(expression), found, expression)
+
+    def test_references_are_compared_as_text(self):
+        host = self.api("host.get_all")[0]
+        self.assertEqual(self.api("PIF.get_all_where", f'field "host" = "{host}"'), self.api("PIF.get_all"))
+
+    def test_bad_text_is_named_with_a_reason(self):
+        for expression in ("", "maybe", 'field "nosuch" = "x"', '"a" =', "(true", "true and", 'field "MTU" = 9000'):
+            for message in ("get_all_where", "get_all_records_where"):
+                with self.assertRaises(case.wire.ApiFailure) as caught:
+                    self.api(f"network.{message}", expression)
+                self.assertEqual((caught.exception.code, caught.exception.params[0]), ("INVALID_VALUE", expression))
+                self.assertEqual(len(caught.exception.params), 2)
+                self.assertTrue(caught.exception.params[1])
+
+
+class LimitTest(case.ApiTest):
+    """What is too long is refused, and the server serves on. Silence is timed out in the unit tests, which can make the time short."""
+
+    def status(self, data):
+        """What a connection of its own is answered; None if it is ended without."""
+        connection = self.connect()
+        connection.send(data)
+        response = connection.read_response()
+        return response and int(response[0].split()[1])
+
+    def test_header_of_moderate_length_is_read(self):
+        first, _, body = self.connect().request("POST", "/", CALL.encode(), (f"X-Long: {'x' * 4000}",))
+        self.assertEqual((first, body), ("HTTP/1.1 200 OK", REFUSAL))
+
+    def test_header_that_is_too_long_is_431(self):
+        self.assertIn(self.status(f"POST / HTTP/1.1\r\nHost: x\r\nX-Long: {'x' * 100_000}\r\n\r\n".encode()), (431,))
+        self.assertIn(self.status(f"GET /{'x' * 100_000} HTTP/1.1\r\nHost: x\r\n\r\n".encode()), (414,))
+        self.assertEqual(self.connect().post(CALL), REFUSAL)
+
+    def test_bodies_are_bounded_on_both_routes(self):
+        for path in ("/", "/jsonrpc", "/anything"):
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {300 * 1024 + 1}\r\n\r\n"
+            self.assertEqual(self.status(head.encode()), 413, path)
+
+    def test_method_without_a_route_is_501_and_a_path_without_one_403(self):
+        for request, status in (("DELETE /", 501), ("PATCH /blob", 501), ("PUT /", 403), ("PUT /nothing", 403),
+                                ("CONNECT /", 403)):
+            self.assertEqual(self.status(f"{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()), status, request)
 
 
 if __name__ == "__main__":

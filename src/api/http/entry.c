@@ -110,17 +110,6 @@ answer_failure(HttpCall *call, const GError *error)
 
 /* ---- The task ---- */
 
-/* Whether the session may work as the task: it made it, or the same user did. */
-static gboolean
-owns_task(const HttpCall *call, const DbRow *task)
-{
-    const char *owner = db_row_string(task, TASK_SESSION);
-    if (call->session->role <= ROLE_POOL_OPERATOR || g_str_equal(owner, call->session->ref))
-        return TRUE;
-    g_autoptr(DbRow) row = db_get(call->services->db, CLASS_SESSION, owner);
-    return row != NULL && g_str_equal(db_row_string(row, SESSION_AUTH_USER_NAME), call->session->user_name);
-}
-
 static TaskSpec
 task_spec(const HttpCall *call)
 {
@@ -132,35 +121,15 @@ task_spec(const HttpCall *call)
     };
 }
 
-static Task *
-adopt_task(const HttpCall *call, const char *ref, GError **error)
-{
-    TaskSpec spec = task_spec(call);
-    g_autoptr(DbRow) row = db_require(call->services->db, CLASS_TASK, ref, error);
-    if (row == NULL)
-        return NULL;
-    if (call->session == NULL || owns_task(call, row))
-        return task_adopt(call->services->tasks, ref, &spec, error);
-    api_error_rbac_permission_denied(error, "task", "the task is somebody else's");
-    return NULL;
-}
-
-/* A parent that is gone by now is no reason to do nothing. */
-static Task *
-make_task(const HttpCall *call, GError **error)
-{
-    TaskSpec spec = task_spec(call);
-    const char *parent = http_request_param(call->request, "subtask_of");
-    g_autoptr(DbRow) row = parent != NULL ? db_get(call->services->db, CLASS_TASK, parent) : NULL;
-    spec.subtask_of = row != NULL ? row->ref : NULL;
-    return task_begin(call->services->tasks, &spec, error);
-}
-
 static gboolean
 find_task(HttpCall *call, GError **error)
 {
     const char *ref = http_request_param(call->request, "task_id");
-    call->task = ref != NULL ? adopt_task(call, ref, error) : make_task(call, error);
+    TaskSpec spec = task_spec(call);
+    spec.subtask_of = http_request_param(call->request, "subtask_of");
+    call->task = ref != NULL ? rpc_adopt_task(call->services->tasks, call->services->db, call->session, ref,
+                                              &spec, error)
+                             : rpc_begin_task(call->services->tasks, call->services->db, &spec, error);
     if (call->task == NULL)
         return FALSE;
     call->cancellable = task_cancellable(call->task);
