@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the tests of a build tree and ends with a line "N passed, N failed" that counts test cases, not programs.
 
-    tools/run-tests.py --build build-check [--suite unit] [--test db/table]
+    tools/run-tests.py --build build-check [--suite unit] [--test db/table] [--slower 10]
 
 --test takes part of a test program's name, or one case's whole path ("db/table/insert-refuses-duplicate-uuid").
 """
@@ -91,6 +91,7 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--suite", default="")
     parser.add_argument("--test", default="")
+    parser.add_argument("--slower", type=int, default=1, help="how much slower than usual the build is: time limits are so much longer")
     options = parser.parse_args()
 
     tests = json.loads(subprocess.run(["meson", "introspect", "--tests", options.build], stdout=subprocess.PIPE, check=True).stdout)
@@ -101,7 +102,7 @@ def main():
         return 1
     log = Path(options.build) / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
-    subprocess.run(["meson", "test", "-C", options.build, "--no-rebuild", *arguments, *sorted(set(names))], check=False)
+    subprocess.run(["meson", "test", "-C", options.build, "--no-rebuild", "--timeout-multiplier", str(options.slower), *arguments, *sorted(set(names))], check=False)
 
     total = Outcome()
     entries = read_log(log) if log.exists() else []

@@ -14,7 +14,7 @@ import xenapi_client
 READY_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.01
-SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "UndefinedBehaviorSanitizer", "CRITICAL **")
+SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:", "UndefinedBehaviorSanitizer", "CRITICAL **")
 
 
 class StackError(Exception):
