@@ -16,7 +16,7 @@ struct Sessions {
     AuthCheck check;
     AuthChange change; /* NULL: nobody can */
     gpointer check_data;
-    AuditTrail *audit; /* (nullable) borrowed */
+    AuditTrail *audit;  /* (nullable) borrowed */
     External *external; /* (nullable) borrowed */
     guint refusal_delay_ms;
     GMutex lock;

@@ -59,14 +59,22 @@ send_exit(CliCall *call, int status)
     cli_flush(call, NULL);
 }
 
-/* A thread that waits for a password check is none that does commands: the pool may have one more. */
+/* A thread that waits for a password check is none that does commands: the pool may have one more. With the
+ * mutex held, which a server that is ending takes before it ends the pool. */
+static void
+fit_pool(CliServer *server)
+{
+    if (!g_cancellable_is_cancelled(server->cancellable))
+        g_thread_pool_set_max_threads(server->pool, MAX_COMMANDS + (int)server->n_logins, NULL);
+}
+
 static gboolean
 begin_login(CliServer *server, GError **error)
 {
     g_mutex_lock(&server->mutex);
     gboolean has_room = server->n_logins < MAX_LOGINS;
     server->n_logins += has_room;
-    g_thread_pool_set_max_threads(server->pool, MAX_COMMANDS + (int)server->n_logins, NULL);
+    fit_pool(server);
     g_mutex_unlock(&server->mutex);
     return has_room || api_error_too_busy(error);
 }
@@ -76,7 +84,7 @@ end_login(CliServer *server)
 {
     g_mutex_lock(&server->mutex);
     server->n_logins--;
-    g_thread_pool_set_max_threads(server->pool, MAX_COMMANDS + (int)server->n_logins, NULL);
+    fit_pool(server);
     g_mutex_unlock(&server->mutex);
 }
 

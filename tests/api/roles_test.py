@@ -12,7 +12,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import case  # noqa: E402
-from wire import NULL, TREE, Wire, call_xml  # noqa: E402
+import slapd  # noqa: E402
+from wire import MESSAGES, MODEL, NULL, TREE, ApiFailure, Date, Wire  # noqa: E402
 
 FACTS = json.loads((TREE / "tests/data/roles-facts.json").read_text(encoding="utf-8"))
 ROLES = FACTS["roles"]
@@ -110,6 +111,123 @@ class RoleTest(case.ApiTest):
     def test_session_holds_the_permissions_of_its_role(self):
         held = self.api("session.get_rbac_permissions", self.api.session)
         self.assertEqual(set(held), set(self.api("role.get_permissions_name_label", POOL_ADMIN)))
+
+
+DEFAULTS = {"string": "", "int": 0, "float": 0.0, "bool": False, "datetime": Date("19700101T00:00:00Z"), "ref": NULL,
+            "set": [], "map": {}, "record": {}}
+# Those that would end the walk, or wait.
+ENDS = {"session.logout", "session.local_logout", "event.next"}
+
+
+def params_of(message):
+    """Of the right types, and of no use."""
+    return [MODEL.enums[param.type.name][0] if param.type.kind == "enum" else DEFAULTS[param.type.kind] for param in message.params]
+
+
+def is_harmless(message):
+    """Whether the call may be made by somebody who is allowed to: it reads, or misses the object it would act on."""
+    acts_on_object = message.params and message.params[0].type.kind == "ref"
+    return message.name.startswith("get_") or bool(acts_on_object)
+
+
+class SubjectTest(case.ApiTest):
+    """Users of a directory, one of each role, named like it; their password is "opens"."""
+
+    BASE = "dc=example,dc=com"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        people = [slapd.entry(f"cn={role},{cls.BASE}", objectClass=["inetOrgPerson"], cn=role, sn="x", uid=role, userPassword="opens")
+                  for role in ROLES]
+        cls.slapd = slapd.Slapd(cls.scratch / "slapd", slapd.entry(cls.BASE, objectClass=["domain"], dc="example") + "".join(people))
+        cls.addClassCleanup(cls.slapd.stop)
+        cls.slapd.start()
+        api = Wire(cls.stack.socket).login()
+        settings = {"uri": cls.slapd.uri, "base-dn": cls.BASE, "user": slapd.READER, "pass": slapd.READER_PASSWORD}
+        api("host.enable_external_auth", api("host.get_all")[0], settings, "directory.example.com", "LDAP")
+        cls.subjects = {}
+        for role in ROLES:
+            identifier = api("auth.get_subject_identifier", role)
+            cls.subjects[role] = api("subject.create", {"subject_identifier": identifier, "other_config": {}})
+            api("subject.add_to_roles", cls.subjects[role], api("role.get_by_name_label", role)[0])
+        api.close()
+
+    def log_in(self, role):
+        """A session of the user who has this role."""
+        return self.closed_at_end(Wire(("127.0.0.1", self.stack.ports()["plain"]))).login(role, "opens")
+
+    def is_refused(self, api, name, *params):
+        """Whether the role does not suffice."""
+        try:
+            api.raw(name, api.session, *params)
+        except ApiFailure as failure:
+            if failure.code == "RBAC_PERMISSION_DENIED":
+                self.assertEqual(failure.params[0], name.lower())
+                return True
+        return False
+
+    def test_every_role_may_call_what_it_holds_and_nothing_else(self):
+        n_calls = 0
+        for role in ROLES:
+            api = self.log_in(role)
+            for name, message in MESSAGES.items():
+                base = name.removesuffix("_where") if name not in FACTS["least_role"] else name
+                may = base in FACTS["least_role"] and role in holders(base)
+                if not message.session or may and (name in ENDS or not is_harmless(message)):
+                    continue
+                self.assertEqual(self.is_refused(api, name, *params_of(message)), not may, (role, name))
+                n_calls += 1
+        self.assertGreater(n_calls, 6 * 1335)
+
+    def test_session_has_the_permissions_of_the_role(self):
+        for role in ROLES:
+            api = self.log_in(role)
+            record = api("session.get_record", api.session)
+            held = self.api("role.get_permissions_name_label", self.api("role.get_by_name_label", role)[0])
+            self.assertEqual(set(record["rbac_permissions"]), set(held))
+            self.assertEqual(set(self.api("subject.get_permissions_name_label", self.subjects[role])), set(held))
+            self.assertEqual([record["is_local_superuser"], record["subject"]], [False, self.subjects[role]])
+
+    def test_keys_of_maps_have_roles_of_their_own(self):
+        pool = self.api("pool.get_all")[0]
+        operator, reader = self.log_in("vm-operator"), self.log_in("read-only")
+        operator("pool.add_to_other_config", pool, "folder", "/x")
+        operator("pool.add_to_other_config", pool, "XenCenter.CustomFields.a", "b")
+        self.assertEqual(self.api("pool.get_other_config", pool)["folder"], "/x")
+        self.assert_fails("RBAC_PERMISSION_DENIED", None, operator, "pool.add_to_other_config", pool, "folders", "/x")
+        with self.assertRaises(ApiFailure) as caught:
+            reader("pool.remove_from_other_config", pool, "folder")
+        self.assertEqual(caught.exception.params, [
+            "pool.remove_from_other_config/key:folder",
+            f"No permission in user session. (Roles with this permission: {', '.join(ROLES[:-1])})"])
+
+    def test_tasks_of_others_are_left_alone(self):
+        reader, operator = self.log_in("read-only"), self.log_in("pool-operator")
+        task = self.api("task.create", "root's", "")
+        for message, *params in (("task.cancel",), ("task.destroy",), ("task.set_status", "success"), ("task.set_progress", 0.5),
+                                 ("task.set_result", "x"), ("task.set_error_info", ["x"])):
+            with self.assertRaises(ApiFailure) as caught:
+                reader(message, task, *params)
+            self.assertEqual([caught.exception.code, caught.exception.params[0]], ["RBAC_PERMISSION_DENIED", "task.destroy/any"])
+        operator("task.set_progress", task, 0.5)
+        operator("task.destroy", task)
+        own = reader("task.create", "the reader's", "")
+        again = self.log_in("read-only")  # another session of the same user
+        again("task.set_progress", own, 0.5)
+        reader("task.set_status", own, "success")
+        reader("task.destroy", own)
+
+    def test_refusals_are_told_in_the_audit_log(self):
+        reader = self.log_in("read-only")
+        pool = self.api("pool.get_all")[0]
+        self.assert_fails("RBAC_PERMISSION_DENIED", None, reader, "pool.set_name_label", pool, "x")
+        identifier = reader("session.get_auth_user_sid", reader.session)
+        track = hashlib.md5(reader.session.encode()).hexdigest()
+        self.assertEqual(self.stack.stop_one("xylemd"), 0)
+        text = (self.stack.state / "audit.log").read_text(encoding="utf-8")
+        self.stack.start_one("xylemd")
+        self.assertIn(f"('trackid={track}' '{identifier}' 'read-only' 'DENIED' '' 'API' 'pool.set_name_label' (('self' ", text)
 
 
 class UserTest(case.ApiTest):

@@ -8,29 +8,6 @@
 /* Those that clients make stay until the clients clear them away, or a day. */
 #define TASKS_MAX 10000
 
-/* ---- Whose task it is ---- */
-
-static char *
-user_of(Db *db, const char *session_ref)
-{
-    g_autoptr(DbRow) session = db_get(db, CLASS_SESSION, session_ref);
-    return session != NULL ? g_strdup(db_row_string(session, SESSION_AUTH_USER_SID)) : NULL;
-}
-
-/* Source: protocol notes 3: one's own, or any for a pool operator */
-static gboolean
-check_own(ApiCall *call, TaskRef task, GError **error)
-{
-    g_autoptr(DbRow) row = db_require(call->db, CLASS_TASK, task.id, error);
-    if (row == NULL)
-        return FALSE;
-    g_autofree char *owner = user_of(call->db, db_row_string(row, TASK_SESSION));
-    g_autofree char *caller = user_of(call->db, call->session->ref);
-    if (owner != NULL && g_strcmp0(owner, caller) == 0)
-        return TRUE;
-    return permission_check_role(call->session, "task.destroy/any", ROLE_POOL_OPERATOR, error);
-}
-
 /* Source: protocol notes 3: for HTTP handlers: the client passes its ref as task_id */
 gboolean
 api_task__create(ApiCall *call, const TaskCreateArgs *args, Value **ret_value, GError **error)
@@ -55,17 +32,40 @@ api_task__create(ApiCall *call, const TaskCreateArgs *args, Value **ret_value, G
     return TRUE;
 }
 
+/* A session's own, or its user's. */
+static gboolean
+is_own(ApiCall *call, const DbRow *task)
+{
+    const char *owner = db_row_string(task, TASK_SESSION);
+    g_autoptr(DbRow) session = db_get(call->db, CLASS_SESSION, owner);
+    gboolean is_same_user =
+        session != NULL && *call->session->user_sid != '\0' &&
+        g_str_equal(db_row_string(session, SESSION_AUTH_USER_SID), call->session->user_sid);
+    return is_same_user || g_str_equal(owner, call->session->ref);
+}
+
+/* Every role may do this to tasks of its own. Source: the reference */
+static gboolean
+require_own(ApiCall *call, TaskRef self, GError **error)
+{
+    g_autoptr(DbRow) task = db_require(call->db, CLASS_TASK, self.id, error);
+    if (task == NULL)
+        return FALSE;
+    return is_own(call, task) ||
+           permission_check_role(call->session, "task.destroy/any", ROLE_POOL_OPERATOR, error);
+}
+
 gboolean
 api_task__destroy(ApiCall *call, const TaskDestroyArgs *args, GError **error)
 {
-    return check_own(call, args->self, error) &&
+    return require_own(call, args->self, error) &&
            tasks_destroy(call->services->tasks, &call->actor, args->self.id, error);
 }
 
 gboolean
 api_task__cancel(ApiCall *call, const TaskCancelArgs *args, GError **error)
 {
-    return check_own(call, args->task, error) &&
+    return require_own(call, args->task, error) &&
            tasks_cancel(call->services->tasks, &call->actor, args->task.id, error);
 }
 
@@ -73,7 +73,7 @@ static gboolean
 set_field(ApiCall *call, TaskRef task, int field, Value *value, GError **error)
 {
     g_autoptr(Value) owned = value;
-    if (!check_own(call, task, error))
+    if (!require_own(call, task, error))
         return FALSE;
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
     db_txn_set(txn, CLASS_TASK, task.id, field, value_ref(value));
@@ -83,7 +83,7 @@ set_field(ApiCall *call, TaskRef task, int field, Value *value, GError **error)
 gboolean
 api_task__set_status(ApiCall *call, const TaskSetStatusArgs *args, GError **error)
 {
-    return check_own(call, args->self, error) &&
+    return require_own(call, args->self, error) &&
            tasks_set_status(call->services->tasks, &call->actor, args->self.id, args->value, error);
 }
 
