@@ -6,7 +6,9 @@
 """
 
 import argparse
+import contextlib
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,6 +17,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
+import download  # noqa: E402
+import event_clients  # noqa: E402
 import load  # noqa: E402
 import qemu_by_hand  # noqa: E402
 from stack import Stack, StackError  # noqa: E402
@@ -32,6 +36,13 @@ RECORDS = {
     10000: {"rate": None, "start": "<= 1", "memory": "<= 250"},
 }
 WRITERS = {1: ">= 0.5", 32: ">= 5"}
+WAITING = {1: None, 100: "<= 2", 1000: None}
+WAITING_MOST = 10000
+FEW_VMS = 10
+STORM_CLIENTS = 8
+STORM_VMS = 100
+STORM_SECONDS = 3
+XE_RUNS = 500
 
 
 def is_met(value, goal):
@@ -186,6 +197,100 @@ class Bench:
         finally:
             stack.kill_all()
 
+    @contextlib.contextmanager
+    def running(self, name, count):
+        """A stack with fake guests, ended with the block."""
+        stack = self.stack(name, backend="fake")
+        try:
+            stack.start()
+            self.add_vms(stack, count)
+            yield stack
+            stack.stop()
+        finally:
+            stack.kill_all()
+
+    def json_rpc(self):
+        """The same calls by JSON-RPC, beside XML-RPC."""
+        with self.running("json", 1) as stack:
+            client = stack.client()
+            vm = client.VM.get_by_name_label("bench 0")[0]
+            pid, port = stack.processes["xylemd"].pid, stack.ports()["plain"]
+            load.pin(pid)
+            for method in ("VM.get_power_state", "VM.get_record"):
+                bodies = [[make(method, client.session, vm)] for make in (load.json_body, load.body)]
+                ours, reference = load.interleaved(*(lambda body=body: load.wrk_rate(port, 8, body) for body in bodies))
+                self.table.row(f"{method} by JSON-RPC", ours, "/s", reference, None, "the same by XML-RPC; 8 connections")
+                ours, reference = load.interleaved(*(lambda body=body: load.processor_rate(pid, port, 8, body) for body in bodies))
+                self.table.row("  by processor time", ours, "/s", reference, None, "the same, by what both ends use of the core")
+            load.unpin(pid)
+
+    def event_latency(self):
+        """From a commit to the clients that wait for it."""
+        with self.running("events", 0) as stack:
+            for count, goal in WAITING.items():
+                latency = event_clients.measure_latency(self.options.build, stack, count)
+                name = f"event to {count:,} waiting client{'s' if count > 1 else ''}, the median"
+                self.table.row(name, latency.median * 1e3, "ms", latency.write * 1e3, None, "the write's own answer")
+                self.table.row("  of that after the commit, at most", latency.after * 1e3, "ms", goal=goal)
+                self.table.row("  the last of them", latency.last * 1e3, "ms", latency.write * 1e3)
+                self.table.row("  processor time for each", latency.processor * 1e6, "us")
+            cost = event_clients.measure_cost(self.options.build, stack, WAITING_MOST)
+            self.table.row(f"memory for each of {WAITING_MOST:,} waiting clients", cost.kib, "KiB")
+            self.table.row("  a write while they wait for other things", cost.with_them * 1e6, "us", cost.without * 1e6, "<= 1.2",
+                           "with nobody waiting; processor time of the server")
+            latency = event_clients.measure_latency(self.options.build, stack, WAITING_MOST)
+            self.table.row("  event to all of them, the last", latency.last * 1e3, "ms", latency.write * 1e3)
+
+    def uuid_lookup(self):
+        """VM.get_by_uuid among many VMs and among few."""
+        with self.running("few", FEW_VMS) as few, self.running("many", self.options.largest) as many:
+            sides = []
+            for stack in (many, few):
+                client = stack.client()
+                uuid = client.VM.get_uuid(client.VM.get_by_name_label("bench 0")[0])
+                pid, port = stack.processes["xylemd"].pid, stack.ports()["plain"]
+                load.pin(pid)
+                sides.append(lambda body=load.body("VM.get_by_uuid", client.session, uuid), pid=pid, port=port:
+                             load.processor_rate(pid, port, 8, [body]))
+            ours, reference = load.interleaved(*sides)
+            self.table.row(f"VM.get_by_uuid among {self.options.largest:,} VMs", ours, "/s", reference, ">= 0.9",
+                           f"among {FEW_VMS}; 8 connections, by processor time")
+
+    def storm(self):
+        """What eight clients that ask without a pause do to a ninth, which is written in Python as most are."""
+        with self.running("storm", STORM_VMS) as stack:
+            clients = [stack.client() for _ in range(STORM_CLIENTS)]
+            ninth = stack.client()
+            vms = [vm for vm, record in ninth.VM.get_all_records().items() if record["name_label"].startswith("bench ")]
+            host = ninth.host.get_all()[0]
+            port = stack.ports()["plain"]
+            storms = {
+                "getters": [load.body("VM.get_power_state", client.session, vms[0]) for client in clients],
+                f"lists of {STORM_VMS} records": [load.body("VM.get_all_records", client.session) for client in clients],
+                "durable writes": [load.body("VM.set_name_description", client.session, vm, "@@") for client, vm in zip(clients, vms)],
+                "calls with a handler": [load.body("host.get_servertime", client.session, host) for client in clients],
+            }
+            for name, bodies in storms.items():
+                alone = load.median(ninth.VM.get_power_state, vms[-1])
+                with load.storm(port, STORM_CLIENTS, bodies, STORM_SECONDS):
+                    among = load.median(ninth.VM.get_power_state, vms[-1])
+                self.table.row(f"a ninth's call, among {name}", among * 1e3, "ms", alone * 1e3, "<= 3", "alone; medians")
+
+    def xe_list(self):
+        """xe vm-list, one after the other."""
+        with self.running("xe", FEW_VMS) as stack:
+            ours = load.timed(lambda: [stack.xe("vm-list") for _ in range(XE_RUNS)])
+            reference = load.timed(lambda: [subprocess.run(["/bin/true"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+                                            for _ in range(XE_RUNS)])
+            self.table.row(f"{XE_RUNS} times xe vm-list, {FEW_VMS} VMs", ours, "s", reference, None,
+                           f"{XE_RUNS} times a program that does nothing")
+
+    def tls_download(self):
+        """A large file over TLS."""
+        tls, plain = download.measure(self.options.build, self.scratch)
+        self.table.row("download of 1 GiB over TLS", tls, "MB/s", plain, None, "the same without TLS")
+        self.table.row("  time, as a multiple", plain / tls, "x")
+
     def start_vm(self):
         """VM.start until the call returns, against the same QEMU command by hand; hard shutdown."""
         stack = self.stack("guests", backend="qemu")
@@ -213,7 +318,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="xylem-bench-") as scratch:
         bench = Bench(options, scratch)
         started = time.monotonic()
-        for name in ("power_state", "durable_writes", "records", "start_vm"):
+        for name in ("power_state", "json_rpc", "durable_writes", "records", "uuid_lookup", "event_latency", "storm", "xe_list",
+                     "tls_download", "start_vm"):
             if options.only.replace("-", "_") in name:
                 try:
                     getattr(bench, name)()

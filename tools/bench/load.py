@@ -2,11 +2,13 @@
 """Means of measuring: wrk pinned to one core with the server, the reference servers and probes, memory and times of a process."""
 
 import contextlib
+import json
 import os
 import re
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 import xmlrpc.client
 from pathlib import Path
@@ -16,6 +18,7 @@ import xenapi_client
 HERE = Path(__file__).resolve().parent
 SECONDS = 1
 ROUNDS = 5
+STORM_LEAD_SECONDS = 0.5
 CORE = 0
 
 
@@ -49,6 +52,11 @@ def body(method, *params):
     return re.sub(r">\s+<", "><", text.replace("\n", ""))
 
 
+def json_body(method, *params):
+    """The same as JSON-RPC 2.0."""
+    return json.dumps({"jsonrpc": "2.0", "method": method, "params": params, "id": 1})
+
+
 def processor_seconds(pid):
     """What all threads of a process have used of the processors, children left out."""
     used = 0
@@ -68,8 +76,8 @@ def processor_rate(pid, port, connections, bodies):
     return count / (processor_seconds(pid) - server + client)
 
 
-def wrk_rate(port, connections, bodies, seconds=SECONDS, core=CORE):
-    """Answers per second to @bodies posted over kept connections."""
+def wrk(port, connections, bodies, seconds=SECONDS, core=CORE):
+    """What wrk prints after posting @bodies over kept connections."""
     with tempfile.NamedTemporaryFile("w", suffix=".bodies", encoding="utf-8") as file:
         file.write("\n".join(bodies) + "\n")
         file.flush()
@@ -79,10 +87,36 @@ def wrk_rate(port, connections, bodies, seconds=SECONDS, core=CORE):
             command = ["taskset", "--cpu-list", str(core), *command]
         result = subprocess.run(command, env={**os.environ, "XYLEM_BENCH_BODIES": file.name}, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    rate = re.search(r"Requests/sec:\s*([0-9.]+)", result.stdout)
-    if rate is None or "Non-2xx" in result.stdout or "Socket errors" in result.stdout:
+    if "Requests/sec:" not in result.stdout or "Non-2xx" in result.stdout or "Socket errors" in result.stdout:
         raise BenchError(f"wrk: {' '.join(result.stdout.split())}")
-    return float(rate.group(1))
+    return result.stdout
+
+
+def wrk_rate(port, connections, bodies, seconds=SECONDS, core=CORE):
+    """Answers per second."""
+    return float(re.search(r"Requests/sec:\s*([0-9.]+)", wrk(port, connections, bodies, seconds, core)).group(1))
+
+
+@contextlib.contextmanager
+def storm(port, connections, bodies, seconds):
+    """@connections clients that ask without a pause for @seconds, from before the block until at least its end."""
+    failures = []
+
+    def work():
+        try:
+            wrk(port, connections, bodies, seconds, core=None)
+        except BenchError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(STORM_LEAD_SECONDS)
+    yield
+    if not thread.is_alive():
+        failures.append(BenchError("the storm was over too soon"))
+    thread.join()
+    if failures:
+        raise failures[0]
 
 
 def interleaved(first, second, rounds=ROUNDS):
@@ -112,6 +146,14 @@ def fsync_rate(build, folder):
     """Durable 4 KiB appends per second on the disk of @folder."""
     result = subprocess.run([Path(build) / "tools/fsync_probe", folder, str(SECONDS)], stdout=subprocess.PIPE, text=True, check=True)
     return float(result.stdout)
+
+
+def median(function, *arguments):
+    """Median seconds of the calls that fit into the time of a measurement."""
+    end, times = time.monotonic() + SECONDS, []
+    while time.monotonic() < end:
+        times.append(timed(function, *arguments))
+    return statistics.median(times)
 
 
 def timed(function, *arguments):
