@@ -137,6 +137,36 @@ class EntryTest(PagesTest):
             self.assertEqual(self.fetch(method, "/services").status, 403, method)
 
 
+class ConsoleTest(PagesTest):
+    DAEMONS = ("xenopsd", "xylemd")
+
+    def start(self):
+        """A running VM, gone at the end of the test."""
+        vm = self.api("VM.clone", self.api("VM.get_by_name_label", "Other install media")[0], "a VM")
+        self.addCleanup(self.api, "VM.destroy", vm)
+        self.api("VM.provision", vm)
+        self.api("VM.start", vm, False, False)
+        self.addCleanup(self.api, "VM.hard_shutdown", vm)
+        return vm
+
+    def test_location_is_where_the_server_listens(self):
+        consoles = self.api("VM.get_consoles", self.start())
+        self.assertTrue(consoles)
+        for console in consoles:
+            record = self.api("console.get_record", console)
+            self.assertEqual(record["location"], f"https://127.0.0.1:{self.stack.ports()['tls']}/console?uuid={record['uuid']}")
+
+    def test_stranger_is_asked_for_a_password(self):
+        for method in ("CONNECT", "GET"):
+            page = self.fetch(method, "/console", ref=NOBODY)
+            self.assertEqual((page.status, page.headers["www-authenticate"]), (401, 'Basic realm="connect_console"'))
+
+    def test_every_way_in_leads_to_consoles(self):
+        secret = (self.stack.state / "pool_secret").read_text(encoding="ascii")
+        for how in ({"session_id": self.api.session}, {"pool_secret": secret}, {"headers": (basic("root", self.stack.password),)}):
+            self.assertEqual(self.fetch("CONNECT", "/console", ref=NOBODY, **how).status, 404, how)
+
+
 class StaticTest(PagesTest):
     FILES = {
         "index.html": ("<html>hello</html>", "text/html; charset=utf-8"),

@@ -4,6 +4,7 @@
  * Each console has a thread of its own: it waits for logins, for the domain service, and then for the two
  * peers. */
 #include "api/vm/console.h"
+#include "api/http/login.h"
 #include "api/services.h"
 #include "api/vm/websocket.h"
 #include "base/error.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define CONSOLES_MAX 256 /* open at once */
+#define ACTION       "connect_console"
 
 /* How many threads there are. */
 static GMutex count_lock;
@@ -69,72 +71,6 @@ refuse(Refusal *refusal, guint status, const char *text)
     refusal->status = status;
     refusal->text = g_strdup(text);
     return FALSE;
-}
-
-/* ---- Who is there ---- */
-
-gboolean
-vm_console_parse_basic(const char *header, char **ret_user, char **ret_password)
-{
-    gsize length;
-
-    if (header == NULL || g_ascii_strncasecmp(header, "Basic ", 6) != 0)
-        return FALSE;
-    g_autofree char *encoded = g_strstrip(g_strdup(header + 6));
-    g_autofree guchar *decoded = g_base64_decode(encoded, &length);
-    g_autofree char *text = g_strndup((const char *)decoded, length);
-    char *colon = strchr(text, ':');
-    if (colon == NULL || strlen(text) != length || !g_utf8_validate(text, -1, NULL))
-        return FALSE;
-    *ret_user = g_strndup(text, (gsize)(colon - text));
-    *ret_password = g_strdup(colon + 1);
-    return TRUE;
-}
-
-/* A session for the length of the check: the rights are looked at once, when the console is opened. */
-static gboolean
-role_by_password(const Visit *visit, ModelRole *ret_role)
-{
-    g_autofree char *user = NULL;
-    g_autofree char *password = NULL;
-
-    if (!vm_console_parse_basic(http_request_header(visit->request, "authorization"), &user, &password))
-        return FALSE;
-    g_autoptr(Session) session =
-        sessions_login(visit->services->sessions, user, password, "console", FALSE, NULL);
-    if (session == NULL)
-        return FALSE;
-    *ret_role = session->role;
-    sessions_logout(visit->services->sessions, session->ref, NULL);
-    return TRUE;
-}
-
-/* Source: protocol notes 0, order of authentication */
-static gboolean
-find_role(const Visit *visit, ModelRole *ret_role)
-{
-    const char *ref = http_request_param(visit->request, "session_id");
-
-    if (http_request_is_trusted(visit->request)) {
-        *ret_role = ROLE_POOL_ADMIN;
-        return TRUE;
-    }
-    if (ref == NULL)
-        return role_by_password(visit, ret_role);
-    g_autoptr(Session) session = sessions_find(visit->services->sessions, ref, NULL);
-    if (session == NULL)
-        return FALSE;
-    *ret_role = session->role;
-    return TRUE;
-}
-
-static void
-ask_for_login(HttpRequest *request)
-{
-    static const char *const headers[] = {"WWW-Authenticate: Basic realm=\"console\"", NULL};
-
-    http_request_reply(request, 401, "text/html",
-                       g_string_new("<html><body><h1>HTTP 401 Unauthorised</h1></body></html>"), headers);
 }
 
 /* ---- Which console ---- */
@@ -257,15 +193,15 @@ serve(const Visit *visit)
     g_autoptr(DbRow) vm = NULL;
     DomainVmConsoleProtocol protocol;
     Refusal refusal = {0};
-    ModelRole role;
+    g_auto(HttpLogin) login = {0};
 
-    if (!find_role(visit, &role)) {
-        ask_for_login(visit->request);
+    if (!http_login(visit->services, visit->request, "console", &login, NULL)) {
+        http_login_refuse(visit->request, ACTION);
         return;
     }
     gboolean is_found = find_target(visit, &vm, &protocol, &refusal);
     ModelRole needed = is_found && db_row_bool(vm, VM_IS_CONTROL_DOMAIN) ? ROLE_POOL_ADMIN : ROLE_VM_OPERATOR;
-    if (role > needed)
+    if (!http_login_require(&login, ACTION, needed, NULL))
         http_request_reply_error(visit->request, 403, "your role may not open this console");
     else if (is_found && connect_console(visit, vm, protocol, &fd, &refusal))
         pump(visit, fd);

@@ -231,21 +231,6 @@ websocket_carries_frames(Fixture *fixture, gconstpointer data)
     kit_client_expect(client, "\x8a\x01p");
 }
 
-static void
-basic_header_is_read(void)
-{
-    static const char *const bad[] = {
-        NULL, "", "Basic", "Basic ", "Basic cm9vdA==", "Bearer cm9vdDpzZWNyZXQ=", "Basic AAA6AA=="};
-    g_autofree char *user = NULL;
-    g_autofree char *password = NULL;
-
-    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++)
-        g_assert_false(vm_console_parse_basic(bad[i], &user, &password));
-    g_assert_true(vm_console_parse_basic("basic cm9vdDphOmI=", &user, &password));
-    g_assert_cmpstr(user, ==, "root");
-    g_assert_cmpstr(password, ==, "a:b");
-}
-
 #define ADD(path, function) g_test_add(path, Fixture, NULL, fixture_set_up, function, fixture_tear_down)
 
 int
@@ -256,6 +241,5 @@ main(int argc, char **argv)
     ADD("/api/vm/console/only-who-is-known-gets-in", only_who_is_known_gets_in);
     ADD("/api/vm/console/what-is-not-there-is-told", what_is_not_there_is_told);
     ADD("/api/vm/console/websocket-carries-frames", websocket_carries_frames);
-    g_test_add_func("/api/vm/console/basic-header-is-read", basic_header_is_read);
     return g_test_run();
 }

@@ -274,12 +274,23 @@ ask_devices(const ApiServices *services, const DomainContext *context, const cha
     return TRUE;
 }
 
+/* Where clients reach this server: at the host's address, unless only this machine can reach it. */
+static char *
+own_address(const ApiServices *services)
+{
+    g_autoptr(GInetAddress) bound =
+        services->bind_address != NULL ? g_inet_address_new_from_string(services->bind_address) : NULL;
+    if (bound != NULL && g_inet_address_get_is_loopback(bound))
+        return g_strdup(services->bind_address);
+    g_autoptr(DbRow) host = db_get(services->db, CLASS_HOST, services->host_ref);
+    return g_strdup(host != NULL ? db_row_string(host, HOST_ADDRESS) : "");
+}
+
 /* Source: protocol notes 4.1. Without TLS clients are shown the plain port. */
 static char *
 console_base(const ApiServices *services)
 {
-    g_autoptr(DbRow) host = db_get(services->db, CLASS_HOST, services->host_ref);
-    const char *address = host != NULL ? db_row_string(host, HOST_ADDRESS) : "";
+    g_autofree char *address = own_address(services);
     gboolean is_ipv6 = strchr(address, ':') != NULL;
     gboolean has_tls = services->tls_port != 0 || services->plain_port == 0;
     guint16 port = has_tls ? services->tls_port : services->plain_port;
