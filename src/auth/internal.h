@@ -18,6 +18,7 @@ struct Sessions {
     gpointer check_data;
     AuditTrail *audit;  /* (nullable) borrowed */
     External *external; /* (nullable) borrowed */
+    LoginSources *login_sources;
     guint refusal_delay_ms;
     GMutex lock;
     GCond stopped;

@@ -23,6 +23,12 @@ sessions_set_change(Sessions *sessions, AuthChange change)
     sessions->change = change;
 }
 
+LoginSources *
+sessions_login_sources(Sessions *sessions)
+{
+    return sessions->login_sources;
+}
+
 void
 sessions_stop(Sessions *sessions)
 {

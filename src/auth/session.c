@@ -5,6 +5,7 @@
 
 #include "auth/audit.h"
 #include "auth/internal.h"
+#include "auth/login_source.h"
 #include "auth/permission.h"
 #include "base/text.h"
 #include "model/classes.h"
@@ -14,6 +15,8 @@
 
 /* Source: protocol notes 1.5: sessions die after a day without use; the oldest make room for new ones;
  * last_active is written at most every ten minutes. */
+#define LOGINS_MAX_PER_SOURCE   32 /* under way at a time, of those that are counted */
+#define LOGINS_MAX              256
 #define SESSION_IDLE_US         ((gint64)24 * 60 * 60 * G_USEC_PER_SEC)
 #define LAST_ACTIVE_PERIOD_US   ((gint64)10 * 60 * G_USEC_PER_SEC)
 #define SESSIONS_MAX_ANONYMOUS  400   /* of root without an originator */
@@ -72,6 +75,7 @@ sessions_new(Db *db, AuthCheck check, gpointer check_data)
     sessions->db = db;
     sessions->check = check;
     sessions->check_data = check_data;
+    sessions->login_sources = login_sources_new(LOGINS_MAX_PER_SOURCE, LOGINS_MAX);
     g_mutex_init(&sessions->lock);
     g_cond_init(&sessions->stopped);
     sessions->by_ref = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)session_unref);
@@ -90,6 +94,7 @@ sessions_free(Sessions *sessions)
     g_hash_table_unref(sessions->by_ref);
     for (int role = 0; role < ROLE_N; role++)
         value_unref(sessions->permissions[role]);
+    login_sources_free(sessions->login_sources);
     g_cond_clear(&sessions->stopped);
     g_mutex_clear(&sessions->lock);
     g_free(sessions->host_ref);

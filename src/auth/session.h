@@ -4,8 +4,9 @@
 
 #include "db/db.h"
 
-typedef struct AuditTrail AuditTrail; /* auth/audit.h */
-typedef struct External External;     /* auth/external.h */
+typedef struct AuditTrail AuditTrail;     /* auth/audit.h */
+typedef struct External External;         /* auth/external.h */
+typedef struct LoginSources LoginSources; /* auth/login_source.h */
 typedef struct Sessions Sessions;
 
 /* A logged-in client; immutable but for the time of last use. */
@@ -92,6 +93,10 @@ void sessions_set_external(Sessions *sessions, External *external);
 /** sessions_set_refusal_delay: how long a refused login takes, if the check was quicker; 0, as at first, for
  * none. Before the first login. Source: protocol notes 1.5 */
 void sessions_set_refusal_delay(Sessions *sessions, guint delay_ms);
+
+/** sessions_login_sources: (not nullable): to be entered around sessions_login() by those whose threads a
+ * flood of wrong passwords could use up. Borrowed. */
+LoginSources *sessions_login_sources(Sessions *sessions);
 
 /** sessions_stop: the server is going down: refusals are not delayed any more, and passwords no longer looked
  * at. From any thread. */

@@ -15,7 +15,7 @@ struct Rpc {
     struct ApiServices *services;
     Workers *workers;    /* handlers */
     GThreadPool *quick;  /* what takes time, but waits for nobody who waits for one of these */
-    GThreadPool *logins; /* who waits for a password check, or for the answer to a wrong one, waits here */
+    Workers *logins; /* who waits for a password check, or for the answer to a wrong one, waits here */
     char *host_ref;      /* (nullable) */
 };
 

@@ -2,6 +2,7 @@
 /* The dispatcher: requests in, jobs to whoever answers them. */
 #include "rpc/internal.h"
 
+#include "auth/login_source.h"
 #include "base/error.h"
 #include "model/classes.h"
 #include "model/errors.h"
@@ -10,19 +11,14 @@
 #include "value/xmlrpc.h"
 #include <string.h>
 
-/* Refused logins take seconds on purpose: many of them hold up each other, and nobody else. */
-#define LOGIN_THREADS 8
+/* Refused logins take seconds on purpose: those from one address hold up each other, and nobody else. */
+static const WorkersLimits login_limits = {
+    .n_threads = 16, .share = 4, .n_reserved = 8, .owner_queue = 64, .queue = 1024};
 /* Commits, long lists, and what storage plugins call back for while a worker waits for them. */
 #define QUICK_THREADS 8
 
 static void
 run_custom(gpointer job)
-{
-    custom_run(job);
-}
-
-static void
-run_login(gpointer job, gpointer user_data)
 {
     custom_run(job);
 }
@@ -53,7 +49,7 @@ rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHan
     WorkersLimits limits = workers_limits(n_workers);
     rpc->workers = workers_new(&limits, run_custom);
     rpc->quick = g_thread_pool_new(run_quick, NULL, QUICK_THREADS, FALSE, NULL);
-    rpc->logins = g_thread_pool_new(run_login, NULL, LOGIN_THREADS, FALSE, NULL);
+    rpc->logins = workers_new(&login_limits, run_custom);
     return rpc;
 }
 
@@ -70,7 +66,7 @@ rpc_free(Rpc *rpc)
     if (rpc == NULL)
         return;
     tasks_cancel_all(rpc->tasks);
-    g_thread_pool_free(rpc->logins, FALSE, TRUE);
+    workers_free(rpc->logins);
     g_thread_pool_free(rpc->quick, FALSE, TRUE); /* it pushes to the workers */
     workers_free(rpc->workers);
     g_free(rpc->host_ref);
@@ -113,6 +109,17 @@ is_quick(const RpcJob *job)
            class_id == CLASS_SESSION;
 }
 
+static void
+push_login(RpcJob *job)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *source = login_source(job->origin.peer);
+    if (workers_push(job->rpc->logins, source, NULL, job))
+        return;
+    api_error_too_busy(&error);
+    job_fail(job, error);
+}
+
 /* To whoever answers it; takes over @job. */
 static void
 dispatch(RpcJob *job)
@@ -122,7 +129,7 @@ dispatch(RpcJob *job)
     else if (regular_can_answer(job) && !regular_is_long(job))
         regular_answer(job);
     else if (checks_password(job))
-        g_thread_pool_push(job->rpc->logins, job, NULL);
+        push_login(job);
     else if (is_quick(job))
         g_thread_pool_push(job->rpc->quick, job, NULL);
     else

@@ -92,6 +92,53 @@ class RefusalTest(case.ApiTest):
         self.stack.start_one("xylemd")
 
 
+class FloodTest(case.ApiTest):
+    """Refused logins wait for longer than any test: whoever is answered did not wait behind them."""
+
+    OPTIONS = ("--login-delay", str(3600 * 1000))
+    QUEUE = 64  # logins of one address that may wait for a thread
+    AT_WORK = 4  # and those that have one
+    COUNTED = 32  # logins of one address by other ways
+
+    def wire_from(self, address):
+        """A connection that comes from this address of the loopback network."""
+        wire = Wire(("127.0.0.1", self.stack.ports()["plain"]))
+        wire.socket.close()
+        wire.socket = case.wire.socket.socket()
+        wire.socket.settimeout(case.wire.REPLY_SECONDS)
+        wire.socket.bind((address, 0))
+        wire.socket.connect(("127.0.0.1", self.stack.ports()["plain"]))
+        return self.closed_at_end(wire)
+
+    def flood(self, address, times):
+        """Wrong passwords that nobody waits for."""
+        for _ in range(times):
+            self.wire_from(address).send_request("POST", "/", call_xml("session.login_with_password", "root", "wrong").encode())
+
+    def test_flood_from_one_address_holds_up_no_other(self):
+        self.flood("127.0.0.2", self.QUEUE + self.AT_WORK)
+        for address in ("127.0.0.3", "127.0.0.4", "127.0.0.5"):
+            self.flood(address, 2)
+        self.wire_from("127.0.0.6").login("root", self.stack.password)("pool.get_all")
+        self.wire_from("127.0.0.7").login("root", self.stack.password)("pool.get_all")
+
+    def test_more_from_one_address_than_can_wait_are_turned_away(self):
+        # The connections are served by more than one thread: which of the logins is one too many, nobody knows.
+        wires = [self.wire_from("127.0.0.8") for _ in range(self.QUEUE + self.AT_WORK + 1)]
+        for wire in wires:
+            wire.send_request("POST", "/", call_xml("session.login_with_password", "root", "wrong").encode())
+        answered = case.wire.first_readable(wires)
+        self.assert_fails("TOO_BUSY", [], case.wire.read_answer, answered.read_response()[2])
+        self.wire_from("127.0.0.9").login("root", self.stack.password)
+
+    def test_basic_authentication_is_counted_too(self):
+        wires = [self.wire_from("127.0.0.10") for _ in range(self.COUNTED + 1)]
+        for wire in wires:
+            wire.send_request("GET", "/audit_log", headers=["Authorization: Basic cm9vdDp3cm9uZw=="])
+        self.assertNotIn(" 200 ", case.wire.first_readable(wires).read_response()[0])
+        self.wire_from("127.0.0.11").login("root", self.stack.password)
+
+
 class LogoutTest(case.ApiTest):
     def test_session_is_dead_after_logout(self):
         api = self.new_wire()

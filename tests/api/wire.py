@@ -6,6 +6,7 @@ What is read must be spelled as the server is to spell it: no white space, no ta
 
 import os
 import re
+import select
 import socket
 import sys
 import xml.etree.ElementTree
@@ -275,6 +276,13 @@ class Connection:
         first, _, body = response
         assert first == f"HTTP/{'1.1' if version == '1.1' else '1.0'} 200 OK" or first == "HTTP/1.1 200 OK", first
         return body
+
+
+def first_readable(connections, seconds=REPLY_SECONDS):
+    """The first of them that something comes from."""
+    readable = select.select([connection.socket for connection in connections], [], [], seconds)[0]
+    assert readable, "nobody says anything"
+    return next(connection for connection in connections if connection.socket is readable[0])
 
 
 called = set()  # names of messages that this program has called with success

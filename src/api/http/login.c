@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "auth/login_source.h"
 #include "auth/permission.h"
 #include "model/errors.h"
 
@@ -78,13 +79,19 @@ login_by_secret(HttpLogin *login, const char *secret, const char *given, GError 
 }
 
 static gboolean
-login_by_password(HttpLogin *login, const char *header, const char *originator, GError **error)
+login_by_password(HttpLogin *login, HttpRequest *request, const char *originator, GError **error)
 {
+    const char *header = http_request_header(request, "authorization");
+    const char *peer = http_request_peer(request);
+    LoginSources *sources = sessions_login_sources(login->sessions);
     g_autofree char *user = NULL;
     g_autofree char *password = NULL;
     if (!http_login_parse_basic(header, &user, &password))
         return refuse("", "nobody is logged in", error);
+    if (!login_sources_enter(sources, peer, error))
+        return FALSE;
     login->session = sessions_login(login->sessions, user, password, originator, FALSE, error);
+    login_sources_leave(sources, peer);
     login->is_temporary = login->session != NULL;
     return login->is_temporary;
 }
@@ -102,7 +109,7 @@ http_login(const ApiServices *services, HttpRequest *request, const char *origin
         return login_by_session(ret_login, session_ref, error);
     if (secret != NULL)
         return login_by_secret(ret_login, services->pool_secret, secret, error);
-    return login_by_password(ret_login, http_request_header(request, "authorization"), originator, error);
+    return login_by_password(ret_login, request, originator, error);
 }
 
 void
