@@ -4,14 +4,9 @@
  * Each console has a thread of its own: it waits for logins, for the domain service, and then for the two
  * peers. */
 #include "api/vm/console.h"
-<<<<<<< Updated upstream
 #include "api/http/login.h"
-=======
-
->>>>>>> Stashed changes
 #include "api/services.h"
 #include "api/vm/websocket.h"
-#include "auth/login_source.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -78,80 +73,6 @@ refuse(Refusal *refusal, guint status, const char *text)
     return FALSE;
 }
 
-<<<<<<< Updated upstream
-=======
-/* ---- Who is there ---- */
-
-gboolean
-vm_console_parse_basic(const char *header, char **ret_user, char **ret_password)
-{
-    gsize length;
-
-    if (header == NULL || g_ascii_strncasecmp(header, "Basic ", 6) != 0)
-        return FALSE;
-    g_autofree char *encoded = g_strstrip(g_strdup(header + 6));
-    g_autofree guchar *decoded = g_base64_decode(encoded, &length);
-    g_autofree char *text = g_strndup((const char *)decoded, length);
-    char *colon = strchr(text, ':');
-    if (colon == NULL || strlen(text) != length || !g_utf8_validate(text, -1, NULL))
-        return FALSE;
-    *ret_user = g_strndup(text, (gsize)(colon - text));
-    *ret_password = g_strdup(colon + 1);
-    return TRUE;
-}
-
-/* A session for the length of the check: the rights are looked at once, when the console is opened. */
-static gboolean
-role_by_password(const Visit *visit, ModelRole *ret_role)
-{
-    g_autofree char *user = NULL;
-    g_autofree char *password = NULL;
-
-    if (!vm_console_parse_basic(http_request_header(visit->request, "authorization"), &user, &password))
-        return FALSE;
-    LoginSources *sources = sessions_login_sources(visit->services->sessions);
-    const char *peer = http_request_peer(visit->request);
-    if (!login_sources_enter(sources, peer, NULL))
-        return FALSE;
-    g_autoptr(Session) session =
-        sessions_login(visit->services->sessions, user, password, "console", FALSE, NULL);
-    login_sources_leave(sources, peer);
-    if (session == NULL)
-        return FALSE;
-    *ret_role = session->role;
-    sessions_logout(visit->services->sessions, session->ref, NULL);
-    return TRUE;
-}
-
-/* Source: protocol notes 0, order of authentication */
-static gboolean
-find_role(const Visit *visit, ModelRole *ret_role)
-{
-    const char *ref = http_request_param(visit->request, "session_id");
-
-    if (http_request_is_trusted(visit->request)) {
-        *ret_role = ROLE_POOL_ADMIN;
-        return TRUE;
-    }
-    if (ref == NULL)
-        return role_by_password(visit, ret_role);
-    g_autoptr(Session) session = sessions_find(visit->services->sessions, ref, NULL);
-    if (session == NULL)
-        return FALSE;
-    *ret_role = session->role;
-    return TRUE;
-}
-
-static void
-ask_for_login(HttpRequest *request)
-{
-    static const char *const headers[] = {"WWW-Authenticate: Basic realm=\"console\"", NULL};
-
-    http_request_reply(request, 401, "text/html",
-                       g_string_new("<html><body><h1>HTTP 401 Unauthorised</h1></body></html>"), headers);
-}
-
->>>>>>> Stashed changes
 /* ---- Which console ---- */
 
 /* (transfer full) (nullable) */
