@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import case  # noqa: E402
 from storage import StorageTest  # noqa: E402
-from wire import MESSAGES, NULL, Date  # noqa: E402
+from wire import MESSAGES, NULL, Date, Wire  # noqa: E402
 
 NOBODY = "OpaqueRef:00000000-0000-0000-0000-000000000000"
 
@@ -122,6 +122,39 @@ class NetworkTest(case.ApiTest):
             self.assertEqual(list(self.api("network.get_all_records_where", expression)), [network], expression)
 
 
+class SecretTest(case.ApiTest):
+    def test_secret_is_found_by_its_uuid_and_can_be_changed(self):
+        secret = self.api("secret.create", {"value": "first", "other_config": {"k": "v"}})
+        uuid = self.api("secret.get_uuid", secret)
+        self.assertEqual(self.api("secret.get_by_uuid", uuid), secret)
+        self.assertEqual(self.api("secret.get_record", secret), {"uuid": uuid, "value": "first", "other_config": {"k": "v"}})
+        self.assertEqual(self.api("secret.get_all_records"), {secret: self.api("secret.get_record", secret)})
+        self.api("secret.set_value", secret, "second")
+        self.assertEqual([self.api("secret.get_value", secret), self.api("secret.get_uuid", secret)], ["second", uuid])
+        self.api("secret.destroy", secret)
+        self.assert_fails("UUID_INVALID", ["secret", uuid], self.api, "secret.get_by_uuid", uuid)
+        self.assertEqual(self.api("secret.get_all"), [])
+
+
+class UserTest(case.ApiTest):
+    def test_user_is_made_changed_and_destroyed(self):
+        user = self.api("user.create", {"short_name": "anna", "fullname": "Anna", "other_config": {}})
+        uuid = self.api("user.get_uuid", user)
+        self.assertEqual(self.api("user.get_by_uuid", uuid), user)
+        self.api("user.set_fullname", user, "Anna B.")
+        self.api("user.add_to_other_config", user, "k", "v")
+        self.assertEqual(self.api("user.get_record", user),
+                         {"uuid": uuid, "short_name": "anna", "fullname": "Anna B.", "other_config": {"k": "v"}})
+        self.api("user.destroy", user)
+        self.assert_fails("HANDLE_INVALID", ["user", user], self.api, "user.get_record", user)
+
+    def test_user_is_no_account(self):
+        user = self.api("user.create", {"short_name": "bert", "fullname": "Bert", "other_config": {}})
+        self.assert_fails("SESSION_AUTHENTICATION_FAILED", None, self.closed_at_end(Wire(("127.0.0.1", self.stack.ports()["plain"]))).raw,
+                          "session.login_with_password", "bert", "")
+        self.api("user.destroy", user)
+
+
 class MessageTest(case.ApiTest):
     def setUp(self):
         super().setUp()
@@ -143,8 +176,31 @@ class MessageTest(case.ApiTest):
         self.api("message.destroy", message)
         self.assert_fails("HANDLE_INVALID", ["message", message], self.api, "message.get_record", message)
 
+    def test_object_that_is_not_there_has_no_messages(self):
+        for cls, uuid in (("VM", self.uuid), ("Pool", self.uuid), ("Host", ""), ("SR", "x")):
+            self.assert_fails("UUID_INVALID", [cls, uuid], self.api, "message.create", "NAME", 3, cls, uuid, "body")
+        self.assert_fails("UUID_INVALID", ["message", self.uuid], self.api, "message.get_by_uuid", self.uuid)
+        self.assert_fails("HANDLE_INVALID", ["message", NOBODY], self.api, "message.destroy", NOBODY)
+
+    def test_expressions_choose_messages(self):
+        made = {name: self.api("message.create", name, number, "Host", self.uuid, name.lower()) for number, name in enumerate("AB")}
+        for expression, found in (('field "name" = "A"', "A"), ('field "priority" = "1" and field "body" = "b"', "B"), ("false", "")):
+            self.assertEqual([ref for ref in self.api("message.get_all_records_where", expression) if ref in made.values()],
+                             [made[name] for name in found], expression)
+        self.assert_fails("INVALID_VALUE", None, self.api, "message.get_all_records_where", 'field "nosuch" = "x"')
+        for message in made.values():
+            self.api("message.destroy", message)
+
+    def test_message_is_told_by_events(self):
+        message = self.api("message.create", "NAME", 3, "Host", self.uuid, "body")
+        token = self.api.raw("event.from", self.api.session, ["message"], "", 0.0).content["token"].content
+        self.api("message.destroy", message)
+        batch = self.api.raw("event.from", self.api.session, ["message"], token, 5.0).content
+        [event] = [event.content for event in batch["events"].content]
+        self.assertEqual([event[key].content for key in ("class", "operation", "ref")], ["message", "del", message])
+
     def test_messages_survive_a_kill(self):
-        message = self.api("message.create", "KEPT", 5, "Pool", self.uuid, "body")
+        message = self.api("message.create", "KEPT", 5, "Host", self.uuid, "body")
         record = self.api("message.get_record", message)
         self.restart(kill=True)
         api = self.new_wire()

@@ -5,6 +5,9 @@
 #include "base/text.h"
 #include "rpc/where.h"
 
+/* Source: the peer's limit */
+#define MESSAGES_MAX 10000
+
 typedef gboolean (*MessageFilter)(const DbRow *row, gconstpointer data);
 
 static Value *
@@ -55,10 +58,48 @@ filter_where(const DbRow *row, gconstpointer data)
     return where_matches(filter->where, filter->db, row);
 }
 
+/* The class that a message says its object is of, by the member of enum cls. */
+static const int classes[] = {
+    [CLS_VM] = CLASS_VM,     [CLS_HOST] = CLASS_HOST, [CLS_SR] = CLASS_SR,
+    [CLS_POOL] = CLASS_POOL, [CLS_VMPP] = CLASS_VMPP,
+};
+
+/* Source: the peer's Xapi_message.create: an object that is not there has no messages */
+static gboolean
+check_object(Db *db, Cls cls, const char *uuid, GError **error)
+{
+    g_autoptr(DbRow) row = db_get_by_uuid(db, classes[cls], uuid);
+    return row != NULL || api_error_uuid_invalid(error, cls_name(cls), uuid);
+}
+
+/* Somebody else may have destroyed it meanwhile. */
+static gboolean
+delete_step(DbTxn *txn, gpointer ref, GError **error)
+{
+    g_autoptr(DbRow) row = db_txn_read(txn, CLASS_MESSAGE, ref);
+    if (row != NULL)
+        db_txn_delete(txn, CLASS_MESSAGE, ref);
+    return TRUE;
+}
+
+/* The oldest make room for new ones, many at a time so that each costs little. */
+static void
+make_room(DbTxn *txn, Db *db)
+{
+    if (db_count(db, CLASS_MESSAGE) < MESSAGES_MAX)
+        return;
+    g_autoptr(GPtrArray) rows = db_get_all(db, CLASS_MESSAGE);
+    for (guint i = 0; i < MIN(rows->len, MESSAGES_MAX / 10); i++)
+        db_txn_step(txn, delete_step, g_strdup(((DbRow *)g_ptr_array_index(rows, i))->ref), g_free);
+}
+
 gboolean
 api_message__create(ApiCall *call, const MessageCreateArgs *args, Value **ret_value, GError **error)
 {
+    if (!check_object(call->db, args->cls, args->obj_uuid, error))
+        return FALSE;
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    make_room(txn, call->db);
     const char *ref = db_txn_insert(txn, CLASS_MESSAGE, NULL);
     db_txn_set_string(txn, CLASS_MESSAGE, ref, MESSAGE_NAME, args->name);
     db_txn_set_int(txn, CLASS_MESSAGE, ref, MESSAGE_PRIORITY, args->priority);
