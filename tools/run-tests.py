@@ -102,7 +102,8 @@ def main():
         return 1
     log = Path(options.build) / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
-    subprocess.run(["meson", "test", "-C", options.build, "--no-rebuild", "--timeout-multiplier", str(options.slower), *arguments, *sorted(set(names))], check=False)
+    limits = ["--timeout-multiplier", str(options.slower)]
+    subprocess.run(["meson", "test", "-C", options.build, "--no-rebuild", *limits, *arguments, *sorted(set(names))], check=False)
 
     total = Outcome()
     entries = read_log(log) if log.exists() else []

@@ -58,10 +58,11 @@ gsize db_count(Db *db, int class_id);
 /** db_row_get: (transfer full): a field's value; derived fields are read from the index as they are now. */
 Value *db_row_get(Db *db, const DbRow *row, int field);
 /**
- * DbCompute: what allowed_operations of @row are: a function of the row alone, so that it is true of every
- * version without being written. From any thread, with no lock held. (transfer full)
+ * DbCompute: what allowed_operations of @row are: a function of the row and of rows whose changes make a new
+ * version of it, so that it is true of every version without being written. From any thread, with no lock
+ * held. (transfer full)
  */
-typedef Value *(*DbCompute)(const DbRow *row);
+typedef Value *(*DbCompute)(Db *db, const DbRow *row);
 /** db_set_allowed_operations: from then on allowed_operations read as @compute says. Before the first reader.
  */
 void db_set_allowed_operations(Db *db, DbCompute compute);

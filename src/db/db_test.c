@@ -194,7 +194,7 @@ test_record_has_all_fields(void)
 }
 
 static Value *
-power_state_as_operations(const DbRow *row)
+power_state_as_operations(Db *db, const DbRow *row)
 {
     const char *const operations[] = {db_row_string(row, VM_POWER_STATE), NULL};
 

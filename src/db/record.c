@@ -45,7 +45,7 @@ db_row_get(Db *db, const DbRow *row, int field)
     const ModelField *model_field = &row->model_class->fields[field];
 
     if (is_computed(db, row->model_class, field))
-        return db->allowed_operations(row);
+        return db->allowed_operations(db, row);
     if (!model_field->is_derived)
         return value_ref(row->fields[field]);
     int class_id = model_class_id(row->model_class);
@@ -73,7 +73,7 @@ derived_values(Db *db, const DbRow *row)
             values[i] = derived_value(db, &model_class->fields[i], derived[i], slot);
     db_unlock_shared(db);
     if (is_computed(db, model_class, model_class->allowed_operations_field))
-        values[model_class->allowed_operations_field] = db->allowed_operations(row);
+        values[model_class->allowed_operations_field] = db->allowed_operations(db, row);
     return values;
 }
 

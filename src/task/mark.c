@@ -9,6 +9,7 @@
 #include "model/classes.h"
 #include "model/enums.h"
 #include "model/errors.h"
+#include "task/state.h"
 #include <string.h>
 
 /* ---- Rules
@@ -70,9 +71,8 @@ check_device(const DbRow *row, int attached_field, const ModelEngine *engine, GE
                        : api_error_device_already_detached(error, row->ref);
 }
 
-/* Whether the state of @row, leaving aside what else is running, lets a message with @engine begin. */
 static gboolean
-check_state(const DbRow *row, const ModelEngine *engine, const char *operation, GError **error)
+check_from_states(const DbRow *row, const ModelEngine *engine, const char *operation, GError **error)
 {
     switch (model_class_id(row->model_class)) {
     case CLASS_VM:
@@ -84,6 +84,14 @@ check_state(const DbRow *row, const ModelEngine *engine, const char *operation, 
     default:
         return TRUE;
     }
+}
+
+/* Whether the state of @row, leaving aside what else is running, lets a message with @engine begin. */
+static gboolean
+check_state(const StateReader *reader, const DbRow *row, const ModelEngine *engine, const char *operation,
+            GError **error)
+{
+    return check_from_states(row, engine, operation, error) && state_check(reader, row, operation, error);
 }
 
 static gboolean
@@ -102,18 +110,25 @@ static GPtrArray **operation_engines; /* by class: of OperationEngine */
 
 typedef struct OperationEngine {
     const char *operation;
-    const ModelEngine *engine;
+    const ModelEngine *engine; /* NULL: it goes along with something done to another object */
 } OperationEngine;
 
 static void
-add_engine(const ModelMessage *message)
+add_operation(int class_id, const char *operation, const ModelEngine *engine)
 {
-    const ModelMark *mark = &message->engine->marks[0];
     OperationEngine *row = g_new(OperationEngine, 1);
-    *row = (OperationEngine){mark->operation, message->engine};
-    if (operation_engines[mark->class_id] == NULL)
-        operation_engines[mark->class_id] = g_ptr_array_new_with_free_func(g_free);
-    g_ptr_array_add(operation_engines[mark->class_id], row);
+    *row = (OperationEngine){operation, engine};
+    if (operation_engines[class_id] == NULL)
+        operation_engines[class_id] = g_ptr_array_new_with_free_func(g_free);
+    g_ptr_array_add(operation_engines[class_id], row);
+}
+
+/* The rules of a message are about its first object; from_states, about what the parameter itself names. */
+static void
+add_engine(const ModelEngine *engine)
+{
+    for (gsize i = 0; i < engine->n_marks; i++)
+        add_operation(engine->marks[i].class_id, engine->marks[i].operation, i == 0 ? engine : NULL);
 }
 
 static void
@@ -126,10 +141,12 @@ init_operation_engines(void)
     for (gsize i = 0; i < model_n_messages; i++) {
         const ModelEngine *engine = model_messages[i].engine;
         /* What nobody has written cannot be done, whatever the state. */
-        if (engine != NULL && engine->n_marks > 0 && engine->marks[0].relation < 0 &&
-            !model_messages[i].is_pending)
-            add_engine(&model_messages[i]);
+        if (engine != NULL && !model_messages[i].is_pending)
+            add_engine(engine);
     }
+    /* Their objects stand in records, which the model does not look into. */
+    add_operation(CLASS_SR, "vdi_create", NULL);
+    add_operation(CLASS_SR, "pbd_create", NULL);
     g_once_init_leave(&once, 1);
 }
 
@@ -155,9 +172,23 @@ allowed_on_task(const DbRow *row)
     return value_array_of_strings(is_pending ? cancel : none);
 }
 
-Value *
-task_allowed_operations(const DbRow *row)
+/* What must not be under way on an object that another one's operation needs. */
+static const char *const leaving[] = {"destroy", "forget", "unplug", NULL};
+
+static gboolean
+is_allowed(const StateReader *reader, const DbRow *row, const OperationEngine *entry)
 {
+    if (entry->engine == NULL)
+        return current_operation(row, leaving, NULL) == NULL &&
+               state_check(reader, row, entry->operation, NULL);
+    return current_operation(row, entry->engine->conflicts, NULL) == NULL &&
+           check_state(reader, row, entry->engine, entry->operation, NULL);
+}
+
+Value *
+task_allowed_operations(Db *db, const DbRow *row)
+{
+    const StateReader reader = {db, NULL};
     init_operation_engines();
     if (model_class_id(row->model_class) == CLASS_TASK)
         return allowed_on_task(row);
@@ -167,9 +198,7 @@ task_allowed_operations(const DbRow *row)
     Value *allowed = value_array_new(8);
     for (guint i = 0; engines != NULL && i < engines->len; i++) {
         const OperationEngine *entry = g_ptr_array_index(engines, i);
-        gboolean is_free = current_operation(row, entry->engine->conflicts, NULL) == NULL;
-        if (is_free && check_state(row, entry->engine, entry->operation, NULL) &&
-            !contains(allowed, entry->operation))
+        if (is_allowed(&reader, row, entry) && !contains(allowed, entry->operation))
             value_array_add(allowed, value_string(entry->operation));
     }
     return allowed;
@@ -223,13 +252,13 @@ typedef struct MarkStep {
 
 /* The first object follows the message's own rules; the others must only not be on their way out. */
 static gboolean
-check_mark(const MarkStep *step, guint index, const DbRow *row, const TaskMark *mark, GError **error)
+check_mark(const MarkStep *step, guint index, const StateReader *reader, const DbRow *row,
+           const TaskMark *mark, GError **error)
 {
-    static const char *const leaving[] = {"destroy", "forget", "unplug", NULL};
     if (step->message == NULL || index > 0)
         return check_free(row, leaving, step->task->ref, error);
     const ModelEngine *engine = step->message->engine;
-    return check_state(row, engine, mark->operation, error) &&
+    return check_state(reader, row, engine, mark->operation, error) &&
            check_free(row, engine->conflicts, step->task->ref, error);
 }
 
@@ -237,12 +266,13 @@ static gboolean
 mark_step(DbTxn *txn, gpointer data, GError **error)
 {
     MarkStep *step = data;
+    const StateReader reader = {step->task->tasks->db, txn};
     for (guint i = step->first; i < step->task->marks->len; i++) {
         const TaskMark *mark = &g_array_index(step->task->marks, TaskMark, i);
         g_autoptr(DbRow) row = db_txn_read(txn, mark->class_id, mark->ref);
         if (row == NULL)
             return api_error_handle_invalid(error, model_classes[mark->class_id].name, mark->ref);
-        if (!check_mark(step, i, row, mark, error))
+        if (!check_mark(step, i, &reader, row, mark, error))
             return FALSE;
         int field = row->model_class->current_operations_field;
         if (field >= 0)

@@ -85,5 +85,5 @@ gboolean task_mark(Task *task, const ModelMessage *message, Value *const *params
 gboolean task_mark_object(Task *task, int class_id, const char *ref, const char *operation, GError **error);
 
 /** task_allowed_operations: (transfer full): members of the class's operations that may begin on @row as it
- * is: by the model's from_states and conflicts. */
-Value *task_allowed_operations(const DbRow *row);
+ * is: by the model's from_states and conflicts, and state.h. */
+Value *task_allowed_operations(Db *db, const DbRow *row);

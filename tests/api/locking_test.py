@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import case  # noqa: E402
 import storage  # noqa: E402
-from wire import call_xml, read_answer  # noqa: E402
+from wire import NULL, call_xml, read_answer  # noqa: E402
 
 N_WORKERS = 8
 SHARE = N_WORKERS // 2
@@ -102,6 +102,107 @@ class FairTest(storage.StorageTest):
         self.assert_fails("TOO_BUSY", [], read_answer, sync.read_response()[2])
         self.assertEqual(self.new_wire()("SR.get_supported_types"), ["file", "test"])
         self.cancel(queued + tasks)
+
+
+class AllowedTest(storage.StorageTest):
+    """allowed_operations says what would be done now: it is held against what the messages answer."""
+
+    # Refusals that say "not in this state".
+    REFUSALS = {"SR_NOT_ATTACHED", "SR_HAS_PBD", "SR_HAS_NO_PBDS", "SR_INDESTRUCTIBLE", "VDI_IN_USE", "VDI_NOT_MANAGED",
+                "OPERATION_NOT_ALLOWED", "VBD_IS_EMPTY", "VBD_NOT_EMPTY", "VBD_NOT_REMOVABLE_MEDIA", "OTHER_OPERATION_IN_PROGRESS", "VM_BAD_POWER_STATE",
+                "VM_IS_TEMPLATE", "PROVISION_ONLY_ALLOWED_ON_TEMPLATE", "VM_CANNOT_DELETE_DEFAULT_TEMPLATE"}
+
+    def is_refused(self, method, *params):
+        """Whether the message says that it cannot be done now."""
+        try:
+            self.api(method, *params)
+        except case.wire.ApiFailure as failure:
+            if failure.code in self.REFUSALS:
+                return True
+            raise
+        return False
+
+    def assert_as_told(self, name, ref, *calls):
+        """Each (operation, method, parameters) is done if and only if it is said to be allowed just before."""
+        for operation, method, *params in calls:
+            allowed = operation in self.api(f"{name}.get_allowed_operations", ref)
+            with self.subTest(operation=operation, method=method):
+                self.assertEqual(self.is_refused(method, *params), not allowed)
+
+    def allowed(self, name, ref):
+        """As a set."""
+        return set(self.api(f"{name}.get_allowed_operations", ref))
+
+    def test_sr(self):
+        sr, _ = self.create_sr("test")
+        pbd = self.pbd(sr)
+        calls = [("scan", "SR.scan", sr), ("update", "SR.update", sr), ("vdi_create", "VDI.create", storage.disk_record(sr)),
+                 ("pbd_destroy", "PBD.destroy", pbd), ("forget", "SR.forget", sr), ("destroy", "SR.destroy", sr)]
+        self.assert_as_told("SR", sr, *calls)
+        self.assertLessEqual({"scan", "update", "vdi_create", "vdi_destroy", "vdi_snapshot", "vdi_clone", "vdi_resize", "plug", "unplug"},
+                             self.allowed("SR", sr))
+        self.api("PBD.unplug", pbd)
+        self.assertEqual(self.allowed("SR", sr), {"plug", "unplug", "pbd_create", "pbd_destroy", "forget", "destroy"})
+        self.assert_as_told("SR", sr, ("plug", "PBD.plug", pbd), ("unplug", "PBD.unplug", pbd), *calls[:4])
+        self.assert_as_told("SR", sr, ("destroy", "SR.destroy", sr), ("scan", "SR.scan", sr), ("forget", "SR.forget", sr))
+
+    def test_disk(self):
+        sr, _ = self.create_sr("test")
+        vdi = self.create_vdi(sr)
+        calls = [("update", "VDI.update", vdi), ("snapshot", "VDI.snapshot", vdi), ("clone", "VDI.clone", vdi),
+                 ("resize", "VDI.resize", vdi, 16 * storage.MIB)]
+        self.assertEqual(self.allowed("VDI", vdi), {"update", "snapshot", "clone", "resize", "destroy", "forget"})
+        self.assert_as_told("VDI", vdi, *calls)
+        self.api("PBD.unplug", self.pbd(sr))
+        self.assertEqual(self.allowed("VDI", vdi), {"forget"})
+        self.assert_as_told("VDI", vdi, *calls, ("destroy", "VDI.destroy", vdi), ("forget", "VDI.forget", vdi))
+
+    def test_unplugging_an_sr_is_an_event_of_its_disks(self):
+        sr, _ = self.create_sr("test")
+        vdi, bystander = self.create_vdi(sr), self.create_vdi(self.create_sr("test")[0])
+        token = self.api("event.from", ["vdi", "sr"], "", 10.0).content["token"].content
+        self.api("PBD.unplug", self.pbd(sr))
+        seen = set()
+        while not {sr, vdi} <= seen:
+            batch = self.api("event.from", ["vdi", "sr"], token, 10.0).content
+            token = batch["token"].content
+            seen |= {event.content["ref"].content for event in batch["events"].content}
+        self.assertNotIn(bystander, seen)
+        self.assertEqual(self.api("VDI.get_record", vdi)["allowed_operations"], ["forget"])
+
+    def test_drive(self):
+        template = self.api("VM.get_by_name_label", "Other install media")[0]
+        vm = self.api("VM.clone", template, "a VM")
+        self.api("VM.provision", vm)
+        sr, _ = self.create_sr("test", content="iso")
+        vdi = self.create_vdi(sr)
+        record = {"VM": vm, "VDI": NULL, "userdevice": "3", "bootable": False, "mode": "RO", "type": "CD", "unpluggable": True,
+                  "empty": True, "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {}}
+        drive = self.api("VBD.create", record)
+        for wanted in ({"attach", "insert"}, {"attach", "eject"}):
+            self.assertEqual(self.allowed("VBD", drive) - {"plug"}, wanted)
+            calls = [("eject", "VBD.eject", drive), ("insert", "VBD.insert", drive, vdi)]
+            self.assert_as_told("VBD", drive, *(calls if "insert" in wanted else calls[::-1]))
+
+    def test_templates(self):
+        default = self.api("VM.get_by_name_label", "Other install media")[0]
+        self.assert_as_told("VM", default, ("provision", "VM.provision", default), ("destroy", "VM.destroy", default))
+        vm = self.api("VM.clone", default, "a VM")
+        for _ in range(2):
+            self.assert_as_told("VM", vm, ("provision", "VM.provision", vm))
+        self.assert_as_told("VM", vm, ("destroy", "VM.destroy", vm))
+
+    def test_object_that_is_busy(self):
+        sr, folder = self.create_sr("test")
+        vdi = self.create_vdi(sr)
+        self.misbehave(folder, "sr_scan", "wait")
+        task = self.api("Async.SR.scan", sr)
+        self.wait_running(folder, "sr_scan")
+        self.assert_as_told("SR", sr, ("scan", "SR.scan", sr), ("update", "SR.update", sr), ("forget", "SR.forget", sr),
+                            ("destroy", "SR.destroy", sr), ("unplug", "PBD.unplug", self.pbd(sr)))
+        self.go_on(folder, "sr_scan")
+        self.assertEqual(self.wait_task(task)["status"], "success")
+        self.assertIn("snapshot", self.allowed("VDI", vdi))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,16 @@
 #include "api/storage/undo.h"
 #include "base/log.h"
 #include "rpc/record.h"
+#include "task/state.h"
+
+static gboolean
+touch_step(DbTxn *txn, gpointer data, GError **error)
+{
+    g_autoptr(DbRow) pbd = db_txn_read(txn, CLASS_PBD, data);
+    if (pbd != NULL)
+        state_touch_dependents(txn, pbd);
+    return TRUE;
+}
 
 static gboolean
 set_attached(ApiServices *services, const DbActor *actor, const char *pbd_ref, gboolean is_attached,
@@ -13,6 +23,7 @@ set_attached(ApiServices *services, const DbActor *actor, const char *pbd_ref, g
 {
     g_autoptr(DbTxn) txn = db_txn_new(services->db, actor);
     db_txn_set_bool(txn, CLASS_PBD, pbd_ref, PBD_CURRENTLY_ATTACHED, is_attached);
+    db_txn_step(txn, touch_step, (gpointer)pbd_ref, NULL);
     if (plan != NULL)
         plan_txn_end(plan, txn);
     if (!db_txn_commit(txn, NULL, error))

@@ -218,7 +218,7 @@ api_vm__assert_operation_valid(ApiCall *call, const VmAssertOperationValidArgs *
     g_autoptr(DbRow) vm = db_require(call->db, CLASS_VM, args->self.id, error);
     if (vm == NULL)
         return FALSE;
-    g_autoptr(Value) allowed = task_allowed_operations(vm);
+    g_autoptr(Value) allowed = task_allowed_operations(call->db, vm);
 
     return contains(allowed, operation) || set_reason(vm, operation, error);
 }

@@ -7,6 +7,7 @@
 #include "api/vm/config.h"
 #include "api/vm/device.h"
 #include "base/text.h"
+#include "task/state.h"
 
 #include <string.h>
 
@@ -151,6 +152,8 @@ write_devices(DbTxn *txn, const Observation *observation, const char *vm_uuid)
         g_autofree char *id = vm_domain_vbd_id(vm_uuid, vbd);
         gboolean is_plugged = id != NULL && g_hash_table_contains(observation->plugged, id);
         db_txn_set_bool(txn, CLASS_VBD, vbd->ref, VBD_CURRENTLY_ATTACHED, is_plugged);
+        if (is_plugged != db_row_bool(vbd, VBD_CURRENTLY_ATTACHED))
+            state_touch_dependents(txn, vbd);
         if (is_plugged)
             db_txn_set_string(txn, CLASS_VBD, vbd->ref, VBD_DEVICE, strrchr(id, '.') + 1);
     }
