@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "auth/login_source.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -69,19 +70,26 @@ fit_pool(CliServer *server)
 }
 
 static gboolean
-begin_login(CliServer *server, GError **error)
+begin_login(CliServer *server, const char *peer, GError **error)
 {
+    LoginSources *sources = sessions_login_sources(server->sessions);
+    if (!login_sources_enter(sources, peer, error))
+        return FALSE;
     g_mutex_lock(&server->mutex);
     gboolean has_room = server->n_logins < MAX_LOGINS;
     server->n_logins += has_room;
     fit_pool(server);
     g_mutex_unlock(&server->mutex);
-    return has_room || api_error_too_busy(error);
+    if (has_room)
+        return TRUE;
+    login_sources_leave(sources, peer);
+    return api_error_too_busy(error);
 }
 
 static void
-end_login(CliServer *server)
+end_login(CliServer *server, const char *peer)
 {
+    login_sources_leave(sessions_login_sources(server->sessions), peer);
     g_mutex_lock(&server->mutex);
     server->n_logins--;
     fit_pool(server);
@@ -94,12 +102,13 @@ login(CliServer *server, CliCall *call, GError **error)
     const char *user = cli_get(call, "username");
     const char *password = cli_get(call, "password");
     gboolean is_trusted = call->origin->is_trusted; /* no password is looked at */
-    if (!is_trusted && !begin_login(server, error))
+    const char *peer = call->origin->peer;
+    if (!is_trusted && !begin_login(server, peer, error))
         return NULL;
     Session *session = sessions_login(server->sessions, user == NULL ? "" : user,
                                       password == NULL ? "" : password, "cli", is_trusted, error);
     if (!is_trusted)
-        end_login(server);
+        end_login(server, peer);
     return session;
 }
 
