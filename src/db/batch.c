@@ -215,6 +215,7 @@ replace_rows(Db *db, const GPtrArray *pendings, guint64 generation, GPtrArray *o
             g_ptr_array_add(old_rows, db_table_replace(table, slot, db_row_ref(pending->now)));
         if (pending->is_stored)
             slot->stored = generation;
+        slot->is_noted |= pending->is_noted;
         db_table_mark_changed(table, slot, ++db->last_order);
     }
 }
@@ -280,6 +281,47 @@ run_hook(Db *db, const GPtrArray *pendings, guint64 generation)
     g_mutex_unlock(&db->hook_mutex);
 }
 
+/* Rows that readers are about to see with what the store does not know. */
+static gboolean
+is_to_be_noted(const Db *db, const DbPending *pending)
+{
+    const DbTable *table = db->tables[pending->class_id];
+
+    if (!is_stored_row(pending->now) || !pending->now->model_class->has_events)
+        return FALSE;
+    return !pending->is_stored || db_has_volatile_content(table->info, pending->now);
+}
+
+static void
+shorten_notes(Db *db)
+{
+    if (db->notes == NULL || !db_notes_is_long(db->notes))
+        return;
+    db_notes_rewrite_begin(db->notes);
+    for (gsize i = 0; i < db->schema->n_classes; i++)
+        for (const DbSlot *slot = db->tables[i]->created_first; slot != NULL; slot = slot->created_next)
+            if (slot->is_noted)
+                db_notes_add(db->notes, slot->row->model_class->name, slot->row->ref);
+    db_notes_rewrite_end(db->notes);
+}
+
+static void
+note_shown(Db *db, const GPtrArray *pendings)
+{
+    if (db->notes == NULL)
+        return;
+    for (guint i = 0; i < pendings->len; i++) {
+        DbPending *pending = pendings->pdata[i];
+        if (!is_to_be_noted(db, pending))
+            continue;
+        const DbSlot *slot = db_table_find(db->tables[pending->class_id], pending->now->ref);
+        if (slot == NULL || !slot->is_noted)
+            db_notes_add(db->notes, pending->now->model_class->name, pending->now->ref);
+        pending->is_noted = TRUE;
+    }
+    db_notes_flush(db->notes);
+}
+
 void
 db_batch_publish(DbBatch *batch, guint64 generation)
 {
@@ -287,6 +329,7 @@ db_batch_publish(DbBatch *batch, guint64 generation)
     g_autoptr(GPtrArray) pendings = db_layer_pendings(batch->view->batch);
     g_autoptr(GPtrArray) old_rows = g_ptr_array_new_with_free_func(unref_row); /* freed outside the lock */
 
+    note_shown(db, pendings);
     pthread_rwlock_wrlock(&db->lock);
     insert_rows(db, pendings);
     replace_rows(db, pendings, generation, old_rows);
@@ -295,5 +338,6 @@ db_batch_publish(DbBatch *batch, guint64 generation)
     db->generation = generation;
     pthread_rwlock_unlock(&db->lock);
 
+    shorten_notes(db);
     run_hook(db, pendings, generation);
 }

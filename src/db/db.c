@@ -62,6 +62,7 @@ db_new(DbStore *store)
 static void
 db_free(Db *db, guint64 last_generation)
 {
+    db_notes_free(db->notes, last_generation > 0);
     db->store->vtable->close(db->store, last_generation);
     for (gsize i = 0; i < db->schema->n_classes; i++)
         db_table_free(db->tables[i]);

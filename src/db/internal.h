@@ -2,6 +2,7 @@
 /* The database from the inside, shared by the files of this folder only. */
 #pragma once
 
+#include "db/notes.h"
 #include "db/table.h"
 #include <pthread.h>
 
@@ -25,6 +26,7 @@ struct Db {
 
     DbCompute allowed_operations; /* NULL: as stored */
 
+    DbNotes *notes;          /* NULL where the store has no place for them */
     struct DbWriter *writer; /* NULL for a read-only store */
 };
 
@@ -41,6 +43,9 @@ gboolean db_internal_error(GError **error, const char *format, ...) G_GNUC_PRINT
 
 /** db_load: fills empty tables from the store. */
 gboolean db_load(Db *db, GError **error);
+
+/** db_has_volatile_content: whether a field that is not stored holds anything but its default. */
+gboolean db_has_volatile_content(const DbClassInfo *info, const DbRow *row);
 
 /** db_settle: at the end, on the closing thread: stores what events need over a restart. Returns the last
  * generation shown. */

@@ -15,6 +15,7 @@ typedef struct DbPending {
     guint64 order;
     gboolean needs_touch; /* batch layer: the new generation must be stored even if no stored field changed */
     gboolean is_stored;   /* some StoreChange carries the new generation */
+    gboolean is_noted;    /* stands in the database's notes */
 } DbPending;
 
 /* A row beginning or ceasing to name another. */

@@ -3,8 +3,9 @@
  * a restart.
  *
  * A restart changes what clients have seen: fields that are not stored go back to their defaults. Closed in
- * order, exactly the rows concerned get a new generation at the end (db_settle). After a crash nobody knows
- * which they were, so all rows of classes with such fields get one when they are read. */
+ * order, exactly the rows concerned get a new generation at the end (db_settle). After the process was killed
+ * those get one that are noted as having been shown with such content (notes.h); after a crash of the machine
+ * nobody knows which they were, so all rows of classes with such fields do. */
 #include "db/internal.h"
 
 #include "base/error.h"
@@ -145,14 +146,44 @@ link_rows(Loader *loader, guint64 generation)
 
 /* -- Generations -- */
 
+static gboolean
+may_have_been_shown(const Loader *loader, const DbRow *row, GHashTable *noted)
+{
+    if (noted == NULL)
+        return loader->db->schema->classes[model_class_id(row->model_class)].has_volatile_fields;
+    g_autofree char *key = db_notes_key(row->model_class->name, row->ref);
+    return g_hash_table_contains(noted, key);
+}
+
+/* After a crash: rows that were shown with what the store does not know. @noted: which these are; NULL:
+ * nobody knows. */
 static void
-renew_generations(Loader *loader, guint64 generation)
+renew_generations(Loader *loader, guint64 generation, GHashTable *noted)
 {
     for (guint i = 0; i < loader->slots->len; i++) {
         DbSlot *slot = loader->slots->pdata[i];
-        if (loader->db->schema->classes[model_class_id(slot->row->model_class)].has_volatile_fields)
-            slot->row->changed = generation;
+        if (slot->row->changed == generation || !may_have_been_shown(loader, slot->row, noted))
+            continue;
+        slot->row->changed = slot->stored = generation;
+        const StoreChange touch = {.kind = STORE_TOUCH_ROW,
+                                   .class_id = model_class_id(slot->row->model_class),
+                                   .ref = slot->row->ref,
+                                   .created = slot->row->created,
+                                   .changed = generation,
+                                   .fields = slot->row->fields,
+                                   .field = -1};
+        g_array_append_val(loader->repairs, touch);
     }
+}
+
+static void
+renew_after_crash(Loader *loader, const StoreState *state)
+{
+    const Db *db = loader->db;
+    g_autoptr(GHashTable) noted =
+        db->store->notes_path != NULL ? db_notes_read(db->store->notes_path, state->generation) : NULL;
+
+    renew_generations(loader, db->generation, noted);
 }
 
 static int
@@ -210,19 +241,22 @@ load(Loader *loader, GError **error)
     db->generation = MAX(state.generation, loader->max_changed);
     for (gsize i = 0; i < db->schema->n_classes; i++)
         db->tables[i]->deletions_since = MAX(db->tables[i]->deletions_since, state.deletions_since);
-    if (!db->store->is_read_only) {
+    if (!db->store->is_read_only)
         db->generation++; /* what this start itself changes */
-        if (!state.was_closed)
-            renew_generations(loader, db->generation);
-    }
     link_rows(loader, db->generation);
+    if (!db->store->is_read_only && !state.was_closed)
+        renew_after_crash(loader, &state);
     order_by_change(loader);
     if (db->store->is_read_only)
         return TRUE;
     if (loader->n_lost_refs > 0)
         log_warning("database: %u refs lead nowhere; a check lists them", loader->n_lost_refs);
     db->reserved = db->generation + DB_RESERVE_AHEAD;
-    return store_repairs(loader, error) && db->store->vtable->reserve(db->store, db->reserved, error);
+    if (!store_repairs(loader, error) || !db->store->vtable->reserve(db->store, db->reserved, error))
+        return FALSE;
+    if (db->store->notes_path != NULL)
+        db->notes = db_notes_new(db->store->notes_path, db->reserved);
+    return TRUE;
 }
 
 static void

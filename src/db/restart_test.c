@@ -27,6 +27,17 @@ copy_file(const char *from_dir, const char *to_dir, const char *name)
     g_assert_true(g_file_set_contents(to, content, (gssize)length, &error));
 }
 
+/* As open_crashed(), but only the process ended, not the machine: what was written is there without a sync.
+ */
+static Db *
+open_killed(const char *dir, const char *copy_dir)
+{
+    copy_file(dir, copy_dir, "db");
+    copy_file(dir, copy_dir, "db-wal");
+    copy_file(dir, copy_dir, "db.shown");
+    return test_db_file(copy_dir);
+}
+
 /* The database as a crash would leave it now, opened from @copy_dir. */
 static Db *
 open_crashed(const char *dir, const char *copy_dir)
@@ -277,6 +288,38 @@ test_volatile_change_since_undone_is_told(void)
 
 /* After a crash nobody knows whose volatile fields had been shown: all rows that have such fields are news.
  */
+/* Two kills in a row: who has a token of before the first one is told all the same. */
+static void
+test_kill_tells_only_what_was_shown(void)
+{
+    char *dir = test_dir_new(), *copy = test_dir_new(), *again = test_dir_new();
+    Db *db = test_db_file(dir);
+    g_autofree char *idle = test_insert(db, CLASS_VM, "idle");
+    g_autofree char *busy = test_insert(db, CLASS_VM, "busy");
+    g_autofree char *was_busy = test_insert(db, CLASS_VM, "was busy");
+    g_autofree char *both = test_insert(db, CLASS_VM, "both");
+
+    set_volatile(db, CLASS_VM, was_busy, VM_CURRENT_OPERATIONS, string_map("t", "start"));
+    set_volatile(db, CLASS_VM, was_busy, VM_CURRENT_OPERATIONS, value_map_empty());
+    set_volatile(db, CLASS_VM, busy, VM_CURRENT_OPERATIONS, string_map("t", "start"));
+    g_autoptr(DbTxn) txn = db_txn_new(db, NULL); /* stored and not, together */
+    db_txn_set_int(txn, CLASS_VM, both, VM_MEMORY, 7);
+    db_txn_set(txn, CLASS_VM, both, VM_CURRENT_OPERATIONS, string_map("t", "start"));
+    g_assert_true(db_txn_commit(txn, NULL, NULL));
+    guint64 token = db_generation(db);
+    Db *killed = open_killed(dir, copy);
+    assert_changes(killed, token, "=vm %s =vm %s =vm %s ", busy, was_busy, both);
+    Db *killed_again = open_killed(copy, again);
+    assert_changes(killed_again, token, "=vm %s =vm %s =vm %s ", busy, was_busy, both);
+    assert_changes(killed_again, db_generation(killed), "");
+    db_close(killed_again);
+    db_close(killed);
+    db_close(db);
+    test_dir_free(dir);
+    test_dir_free(copy);
+    test_dir_free(again);
+}
+
 static void
 test_tokens_outlive_a_crash(void)
 {
@@ -369,6 +412,7 @@ main(int argc, char **argv)
     g_test_add_func("/db/restart/tokens-outlive-an-orderly-restart", test_tokens_outlive_an_orderly_restart);
     g_test_add_func("/db/restart/volatile-change-since-undone-is-told",
                     test_volatile_change_since_undone_is_told);
+    g_test_add_func("/db/restart/kill-tells-only-what-was-shown", test_kill_tells_only_what_was_shown);
     g_test_add_func("/db/restart/tokens-outlive-a-crash", test_tokens_outlive_a_crash);
     g_test_add_func("/db/restart/refs-to-rows-not-stored-become-null",
                     test_refs_to_rows_not_stored_become_null);

@@ -13,8 +13,8 @@ typedef struct Settling {
     GPtrArray *kept; /* values that changes name */
 } Settling;
 
-static gboolean
-has_volatile_content(const DbClassInfo *info, const DbRow *row)
+gboolean
+db_has_volatile_content(const DbClassInfo *info, const DbRow *row)
 {
     for (gsize i = 0; info->has_volatile_fields && i < info->model_class->n_fields; i++) {
         const ModelField *field = &info->model_class->fields[i];
@@ -39,7 +39,7 @@ settle_row(Settling *settling, const DbClassInfo *info, const DbSlot *slot)
     if (row->is_volatile) {
         change.kind = STORE_DELETE_ROW;
         change.changed = settling->generation;
-    } else if (has_volatile_content(info, row)) {
+    } else if (db_has_volatile_content(info, row)) {
         change.changed = settling->generation;
     } else if (slot->stored == row->changed) {
         return;

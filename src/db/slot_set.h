@@ -10,10 +10,11 @@ typedef struct DbSlot DbSlot;
 
 /* Where an object stands in its table, over all its versions. Fields belong to table.c and slot_set.c. */
 struct DbSlot {
-    DbRow *row;       /* the version that readers see */
-    guint64 sequence; /* order of creation */
-    guint64 order;    /* order of last change, over all classes */
-    guint64 stored;   /* generation of the last change that the store knows; 0 for a volatile row */
+    DbRow *row;        /* the version that readers see */
+    guint64 sequence;  /* order of creation */
+    guint64 order;     /* order of last change, over all classes */
+    guint64 stored;    /* generation of the last change that the store knows; 0 for a volatile row */
+    gboolean is_noted; /* stands in the database's notes */
     DbSlot *created_prev, *created_next;
     DbSlot *changed_prev, *changed_next;
     struct DbIncoming *incoming; /* relations by which other rows name this one */

@@ -66,6 +66,7 @@ typedef struct DbStoreVtable {
 struct DbStore {
     const DbStoreVtable *vtable;
     gboolean is_read_only; /* apply() and reserve() fail */
+    char *notes_path;      /* where notes.h may keep its file; NULL: nowhere. The store's */
 };
 
 /**

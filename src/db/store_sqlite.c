@@ -250,6 +250,7 @@ sqlite_store_free(SqliteStore *store)
     base_fd_clear(&store->lock_fd);
     g_string_free(store->scratch, TRUE);
     g_free(store->classes);
+    g_free(store->store.notes_path);
     g_free(store->path);
     g_free(store);
 }
@@ -333,6 +334,8 @@ db_store_sqlite_open(const char *path, gboolean read_only, GError **error)
     store->store.vtable = &sqlite_vtable;
     store->store.is_read_only = read_only;
     store->path = g_strdup(path != NULL ? path : ":memory:");
+    if (path != NULL && !read_only)
+        store->store.notes_path = g_strconcat(path, ".shown", NULL);
     store->lock_fd = -1;
     store->classes = g_new0(SqliteClass, model_n_classes);
     store->scratch = g_string_new(NULL);
