@@ -4,9 +4,10 @@
 
     tools/crash-test.py --build build --rounds 200 [--seed N] [--backend qemu]
 
-Each round: clients write as fast as they can; after a random moment a daemon dies by SIGKILL, now and then once more while it
-starts; the database is checked offline; the daemon starts again; every client compares, and what runs, what is attached and
-what the server says must agree. With --backend qemu a real guest runs all along and must not notice. Prints TAP.
+Each round: clients write as fast as they can; after a random moment, or at a numbered step of the database's writes, a daemon
+dies by SIGKILL, now and then once more while it starts; what the database had not synced is lost, in whole or in part; it is
+checked offline; the daemon starts again; every client compares, and what runs, what is attached and what the server says must
+agree. With --backend qemu a real guest runs all along and must not notice. Prints TAP.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import http.client
 import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import threading
@@ -23,6 +25,7 @@ from pathlib import Path
 
 import run as make_run
 import stack as stacks
+from power import KINDS, Power
 from xenapi_client import ApiError, ProtocolError, UnixConnection
 
 CLIENTS = 8
@@ -31,6 +34,9 @@ LONGEST_LIFE_SECONDS = 0.8
 SHORTEST_LIFE_SECONDS = 0.02
 LONGEST_START_SECONDS = 0.15  # of a daemon that is killed while it starts
 KILLED_AT_START = 0.25        # of the rounds
+KILLED_AT_STEP = 0.5          # of those in which the server dies; the others: at a random moment
+STEPS_MAX = 200               # under load, counted from a random moment; about 60 writes
+STEP_SECONDS = 5              # until the step is reached, or the server is killed all the same
 RECOVER_SECONDS = 60
 AGREE_SECONDS = 20
 POLL_SECONDS = 0.05
@@ -213,8 +219,13 @@ class CrashTest:
         self.random = random.Random(options.seed)
         self.options = options
         self.stack = stacks.Stack(options.build, state, backend=options.backend, guest_dir=options.guest_dir)
+        self.power = Power(options.power or Path(options.build) / "tests/fault/fault_power.so", self.stack.state / "xylem.db")
+        self.stack.environments["xylemd"] = self.power.environment()
         self.writes = 0
         self.kills = {"xylemd": 0, "xenopsd": 0}
+        self.load_step = 0   # the last one at which the server was killed under load
+        self.start_step = 0  # and while it started
+        self.most_start_steps = 0
         self.slowest_agreement = 0.0
         self.guest = None
         self.vms = []
@@ -258,11 +269,11 @@ class CrashTest:
         self.kill(victims, writers)
         self.writes += sum(writer.writes for writer in writers)
         problems = [f"a client of {victims} never came back" for writer in writers if writer.is_alive()]
+        problems += self.cut_power(victims)
         if self.random.random() < KILLED_AT_START:
             self.kill_at_start(victims)
-        if "xylemd" in victims:
-            status, said = self.stack.check_db()
-            problems += [f"--check-db: {said}"] if status != 0 else []
+            problems += self.cut_power(victims)
+        self.power.begin_life()
         for name in victims:
             self.stack.start_one(name)
         problems += self.look(writers, victims)
@@ -284,6 +295,8 @@ class CrashTest:
         """Kills, and waits for every client to notice."""
         for writer in writers:
             writer.dying.set()
+        if "xylemd" in victims and self.random.random() < KILLED_AT_STEP:
+            self.wait_step()
         for name in victims:
             self.stack.kill9(name)
             self.kills[name] += 1
@@ -292,14 +305,47 @@ class CrashTest:
         for writer in writers:
             writer.join(RECOVER_SECONDS)
 
+    def wait_step(self):
+        """Until the server has died at the next step of its writes: 1, 2, 3 ... from now, then 1 again."""
+        self.load_step = self.load_step % STEPS_MAX + 1
+        self.power.arm(self.load_step, self.random.random() < 0.5)
+        try:
+            self.stack.processes["xylemd"].wait(STEP_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass  # not so many writes came
+
     def kill_at_start(self, victims):
-        """Recovery itself is cut off, too."""
+        """Recovery itself is cut off, too: at the next step of the server's writes, or at a random moment."""
+        is_stepped = "xylemd" in victims and self.random.random() < KILLED_AT_STEP
+        self.start_step += is_stepped
+        self.power.begin_life(self.start_step if is_stepped else 0, self.random.random() < 0.5)
         for name in victims:
             self.stack.launch(name)
-        time.sleep(self.random.uniform(0, LONGEST_START_SECONDS))
+        if not is_stepped:
+            time.sleep(self.random.uniform(0, LONGEST_START_SECONDS))
+        elif not self.dies_while_starting():
+            self.most_start_steps = max(self.most_start_steps, self.start_step - 1)
+            self.start_step = 0  # all have had their turn
         for name in victims:
             self.stack.kill9(name)
             self.kills[name] += 1
+
+    def dies_while_starting(self):
+        """Whether the server reaches its last step before it is ready."""
+        try:
+            self.stack.wait_ready("xylemd")
+        except stacks.StackError:
+            return True
+        return False
+
+    def cut_power(self, victims):
+        """What is not synced is lost; problems of what is left."""
+        if "xylemd" not in victims:
+            return []
+        self.power.note_death()
+        self.power.cut(self.random)
+        status, said = self.stack.check_db()
+        return [f"--check-db: {said}"] if status != 0 else []
 
     def look(self, writers, victims):
         """Problems after the restart."""
@@ -407,6 +453,7 @@ class CrashTest:
         problems += self.wait_agreement(client)
         problems += self.left_files(client)
         self.stack.stop()
+        problems += ["no step was counted: tests/fault's library is not loaded"] if self.power.steps == 0 else []
         status, said = self.stack.check_db()
         problems += [f"--check-db after an orderly stop: {said}"] if status != 0 else []
         return problems + self.stack.complaints()
@@ -437,6 +484,9 @@ def run(test, options):
     bad += report(options.rounds + 2, "nothing-is-left-at-the-end", test.finish(), options.backend)
     print(f"# {test.writes} acknowledged groups of writes; killed: {test.kills}; "
           f"all agreed within {test.slowest_agreement:.1f} s of a restart")
+    died = ", ".join(f"{kind}: {test.power.died_at[kind]}" for kind in KINDS)
+    lost = ", ".join(f"{what}: {count}" for what, count in test.power.counts.items())
+    print(f"# killed at a step: {died}; steps of a start: {test.most_start_steps}; {lost}")
     return bad
 
 
@@ -448,6 +498,7 @@ def main():
     parser.add_argument("--backend", default="fake", choices=sorted(POWER_CLIENTS))
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None, help="a number from an earlier run, to choose the same moments")
+    parser.add_argument("--power", help="tests/fault's library, where it is not in the build tree")
     parser.add_argument("--keep", help="an empty or missing folder (a short path) for the state, which is kept")
     options = parser.parse_args()
     options.seed = random.randrange(1 << 32) if options.seed is None else options.seed
@@ -465,6 +516,7 @@ def main():
         finally:
             test.stack.kill_all()
             test.stack.kill_guests()
+            test.power.close()
     print(f"1..{options.rounds + 2}")
     return 1 if bad else 0
 

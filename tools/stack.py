@@ -47,6 +47,7 @@ class Stack:
         self.log = log
         self.options = list(options)
         self.processes = {}
+        self.environments = {}  # of daemons that need one of their own
 
     # -- Where things are --
 
@@ -110,7 +111,8 @@ class Stack:
         # Out of our process group: Ctrl-C is for us, who then stop them in order.
         with open(self.log_path(name) if self.log is None else os.devnull, "ab") as file:
             self.processes[name] = subprocess.Popen(self.command(name), stdin=subprocess.DEVNULL, stdout=self.log or file,
-                                                    stderr=self.log or file, start_new_session=True)
+                                                    stderr=self.log or file, start_new_session=True,
+                                                    env=self.environments.get(name))
 
     def wait_ready(self, name):
         """Until the daemon's socket answers; StackError when it has ended instead."""

@@ -119,7 +119,5 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     for (int i = 1; i < argc; i++)
         add_folder(argv[i]);
-    int status = g_test_run();
-    fuzz_world_renew();
-    return status;
+    return g_test_run();
 }

@@ -30,6 +30,7 @@ fuzz_init(void)
 {
     signal(SIGPIPE, SIG_IGN);
     base_log_init("fuzz", LOG_LEVEL_ERROR);
+    atexit(fuzz_world_renew); /* what is left then is a leak */
     g_log_set_always_fatal(G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING);
 }
 
