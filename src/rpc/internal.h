@@ -13,10 +13,10 @@ struct Rpc {
     Tasks *tasks;
     const RpcHandler *handlers;
     struct ApiServices *services;
-    Workers *workers;    /* handlers */
-    GThreadPool *quick;  /* what takes time, but waits for nobody who waits for one of these */
-    Workers *logins; /* who waits for a password check, or for the answer to a wrong one, waits here */
-    char *host_ref;      /* (nullable) */
+    Workers *workers;   /* handlers */
+    GThreadPool *quick; /* what takes time, but waits for nobody who waits for one of these */
+    Workers *logins;    /* who waits for a password check, or for the answer to a wrong one, waits here */
+    char *host_ref;     /* (nullable) */
 };
 
 typedef struct RpcJob RpcJob;
