@@ -4,6 +4,7 @@
 #   make            builds everything into build/
 #   make run        ... and starts it with a demo guest           STATE= PORT= PLAIN_PORT= BIND=
 #   make check      ... with warnings as errors, and runs tests   SUITE=unit TEST=db/table SANITIZE=1 (or thread)
+#   make coverage   runs the tests, prints lines run by folder    MISSING=src/db
 #   make fuzz       runs the fuzz targets, for half an hour each  TARGET=xmlrpc SECONDS=1800
 #   make bench      prints performance as ratios to references    BENCH= (part of a name)
 #   make format     lays the C sources out
@@ -19,6 +20,7 @@ CHECK_SLOWER := 1
 SUITE      ?=
 TEST       ?=
 BENCH      ?=
+MISSING    ?=
 TARGET     ?=
 SECONDS    ?= 1800
 DESTDIR    ?=
@@ -55,7 +57,7 @@ endif
 export XYLEM_GUEST_DIR := $(CURDIR)/build/guest
 export XYLEM_PACKAGES_DIR := $(CURDIR)/$(PACKAGES)
 
-.PHONY: all run check fuzz bench format install clean deps-build deps-run deps-check deps-fuzz deps-bench
+.PHONY: all run check coverage fuzz bench format install clean deps-build deps-run deps-check deps-fuzz deps-bench
 
 all: deps-build build/build.ninja
 	@ninja -C build
@@ -67,6 +69,13 @@ run: deps-run build/build.ninja $(GUEST)
 check: deps-check $(CHECK_BUILD)/build.ninja $(GUEST) $(CLIENTS:%=$(PACKAGES)/%) $(PACKAGES)/slapd
 	@ninja -C $(CHECK_BUILD)
 	@$(PYTHON) tools/run-tests.py --build $(CHECK_BUILD) --suite '$(SUITE)' --test '$(TEST)' --slower $(CHECK_SLOWER)
+
+# Kept counts would be of lines that have moved.
+coverage: deps-check build-coverage/build.ninja $(GUEST) $(PACKAGES)/fence-agents
+	@ninja -C build-coverage
+	@find build-coverage -name '*.gcda' -delete
+	@-$(PYTHON) tools/run-tests.py --build build-coverage --suite '$(SUITE)'
+	@$(PYTHON) tools/coverage.py --build build-coverage $(if $(MISSING),--missing '$(MISSING)')
 
 fuzz: deps-fuzz
 	@$(PYTHON) tools/fuzz.py --build build-fuzz --target '$(TARGET)' --seconds '$(SECONDS)'
@@ -106,6 +115,10 @@ build/build.ninja:
 $(CHECK_BUILD)/build.ninja:
 	@meson setup $(CHECK_OPTIONS) $(CHECK_BUILD) >$(CHECK_BUILD).log 2>&1 || { cat $(CHECK_BUILD).log; rm -f $(CHECK_BUILD).log; exit 1; }
 	@rm -f $(CHECK_BUILD).log
+
+build-coverage/build.ninja:
+	@meson setup -Db_coverage=true -Dbuildtype=debug build-coverage >build-coverage.log 2>&1 || { cat build-coverage.log; rm -f build-coverage.log; exit 1; }
+	@rm -f build-coverage.log
 
 # Debian packages whose files we use without installing them: see tools/packages.txt.
 $(PACKAGES)/%:

@@ -219,7 +219,7 @@ class CrashTest:
         self.random = random.Random(options.seed)
         self.options = options
         self.stack = stacks.Stack(options.build, state, backend=options.backend, guest_dir=options.guest_dir)
-        self.power = Power(options.power or Path(options.build) / "tests/fault/fault_power.so", self.stack.state / "xylem.db")
+        self.power = Power(library(options), self.stack.state / "xylem.db")
         self.stack.environments["xylemd"] = self.power.environment()
         self.writes = 0
         self.kills = {"xylemd": 0, "xenopsd": 0}
@@ -467,6 +467,63 @@ class CrashTest:
                 yield f"file {path.name} in the storage is no disk's"
 
 
+class FirstStarts:
+    """The very first start, which makes the database, cut off at one step after the other; each time in a new folder."""
+
+    def __init__(self, options, folder):
+        self.random = random.Random(options.seed)
+        self.options = options
+        self.folder = folder
+
+    def start(self, number, step):
+        """(problems, steps of the start): a start that ends at @step, then one that nobody disturbs."""
+        stack = stacks.Stack(self.options.build, self.folder / str(number), backend="fake")
+        power = Power(library(self.options), stack.state / "xylem.db")
+        stack.environments["xylemd"] = power.environment()
+        stack.state.mkdir(parents=True)
+        try:
+            return list(self.problems(stack, power, step)), power.steps
+        except (stacks.StackError, ApiError, *LOST) as error:
+            return [repr(error)], power.steps
+        finally:
+            stack.kill_all()
+            power.close()
+
+    def problems(self, stack, power, step):
+        """What is wrong after a start that ended at @step."""
+        stack.start_one("xenopsd")
+        if step > 0:
+            power.begin_life(step, self.random.random() < 0.5)
+            stack.launch("xylemd")
+            try:
+                stack.wait_ready("xylemd")
+            except stacks.StackError:
+                pass  # it died, as it should
+            stack.kill9("xylemd")
+            power.cut(self.random)
+            power.begin_life()
+        stack.start_one("xylemd")
+        stack.client().logout()
+        stack.stop()
+        status, said = stack.check_db()
+        if status != 0:
+            yield f"--check-db after a start that ended at step {step}: {said}"
+
+    def run(self, count):
+        """Problems of @count steps, spread evenly over the start."""
+        problems, steps = self.start(0, 0)
+        count = min(count, steps)
+        for number in range(1, count + 1):
+            problems += self.start(number, 1 + (number - 1) * steps // count)[0]
+        print(f"# a first start has {steps} steps; {count} were the last")
+        return problems
+
+
+def library(options):
+    """Where the library is that counts the server's steps."""
+    return options.power or Path(options.build) / "tests/fault/fault_power.so"
+
+
 def report(number, name, problems, backend):
     """One line of TAP and what belongs to it."""
     print(f"{'not ok' if problems else 'ok'} {number} /system/crash-{backend}/{name}", flush=True)
@@ -498,6 +555,7 @@ def main():
     parser.add_argument("--backend", default="fake", choices=sorted(POWER_CLIENTS))
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=None, help="a number from an earlier run, to choose the same moments")
+    parser.add_argument("--first-starts", type=int, default=5, help="how many are cut off, before the rounds")
     parser.add_argument("--power", help="tests/fault's library, where it is not in the build tree")
     parser.add_argument("--keep", help="an empty or missing folder (a short path) for the state, which is kept")
     options = parser.parse_args()
@@ -508,6 +566,8 @@ def main():
     print(f"TAP version 13\n# seed {options.seed}", flush=True)
     bad = 1
     with tempfile.TemporaryDirectory(prefix="xylem-") as scratch:
+        problems = FirstStarts(options, Path(scratch) / "first").run(options.first_starts)
+        first = report(options.rounds + 3, "a-first-start-may-end-at-any-step", problems, options.backend)
         test = CrashTest(options, Path(options.keep or Path(scratch) / "s"))
         try:
             bad = run(test, options)
@@ -517,8 +577,8 @@ def main():
             test.stack.kill_all()
             test.stack.kill_guests()
             test.power.close()
-    print(f"1..{options.rounds + 2}")
-    return 1 if bad else 0
+    print(f"1..{options.rounds + 3}")
+    return 1 if bad + first else 0
 
 
 if __name__ == "__main__":
