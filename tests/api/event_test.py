@@ -392,7 +392,7 @@ class NextTest(EventTest):
         self.api("event.register", ["VM"])
         vm = self.api("VM.get_all")[0]
         # Each is one event; the queue holds some ten megabytes of them.
-        for first in range(0, 2400, 50):
+        for first in range(0, 3000, 50):
             for number in range(first, first + 50):
                 self.api.send_request("POST", "/", call_xml("VM.set_name_description", self.api.session, vm, str(number)).encode())
             for _ in range(50):
