@@ -38,7 +38,8 @@ def insert_rows(path):
                 if field.persistent and not field.derived_from:
                     needs = field.type.kind == "ref" and field.on_delete != "null"
                     row[field.name] = column(first_value(field.type, first_ref(database, field.type.name) if needs else NULL))
-            row["uuid"] = str(uuid.uuid5(uuid.NAMESPACE_URL, cls.name))
+            if "uuid" in cls.fields:
+                row["uuid"] = str(uuid.uuid5(uuid.NAMESPACE_URL, cls.name))
             names = ", ".join(f'"{name}"' for name in row)
             database.execute(f'INSERT INTO "{cls.name}" ({names}) VALUES ({", ".join("?" * len(row))})', list(row.values()))
     database.close()
