@@ -189,14 +189,14 @@ g_thread_pool_new_full(GFunc function, gpointer data, GDestroyNotify free_item, 
                                         exclusive, error);
 }
 
-gboolean
+/* GLib frees a pool on one of its own threads, so our look at it must not count as a use. */
+__attribute__((no_sanitize_thread)) gboolean
 g_thread_pool_push(GThreadPool *pool, gpointer item, GError **error)
 {
     BEFORE(pool->user_data);
     return REAL(g_thread_pool_push)(pool, item, error);
 }
 
-/* GLib frees the pool on a thread of its own, after this look at it. */
 __attribute__((no_sanitize_thread)) void
 g_thread_pool_free(GThreadPool *pool, gboolean immediate, gboolean wait)
 {
