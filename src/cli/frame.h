@@ -13,6 +13,7 @@
 
 /* Both sides open with these bytes and two ints: major and minor version. */
 #define CLI_GREETING        "XenSource thin CLI protocol"
+#define CLI_GREETING_BYTES  35 /* with the version */
 #define CLI_GREETING_LENGTH 27
 #define CLI_PROTOCOL_MAJOR  0
 #define CLI_PROTOCOL_MINOR  2

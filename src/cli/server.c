@@ -15,10 +15,11 @@
 #include "cli/report.h"
 #include "model/errors.h"
 
-#define MAX_COMMANDS     64  /* at a time */
-#define MAX_LOGINS       64  /* at a time, beside them: a wrong password takes its time */
-#define MAX_WAITING      256 /* for their turn */
-#define BODY_PATIENCE_MS (30 * 1000)
+#define MAX_COMMANDS 64  /* at a time */
+#define MAX_LOGINS   64  /* at a time, beside them: a wrong password takes its time */
+#define MAX_WAITING  256 /* for their turn */
+#define OPENING_PATIENCE_US                                                                                  \
+    (30 * G_TIME_SPAN_SECOND) /* for the command and the greeting: nobody has logged in yet */
 #define CLIENT_PATIENCE_MS                                                                                   \
     (3600 * 1000) /* a client that says nothing for so long is gone; heartbeats come every 300 s */
 
@@ -33,12 +34,14 @@ struct CliServer {
     GPtrArray *streams; /* (element-type HttpStream): in use; owned by their visits */
 };
 
-/* A command waiting for its thread. */
+/* A command waiting for its thread, or being done. */
 typedef struct Visit {
     HttpStream *stream;
     char *peer;
     gboolean is_trusted;
-    gsize length; /* of the body, still to be read */
+    gsize length;       /* of the body, still to be read */
+    gsize n_read;       /* bytes of the body and what follows */
+    gint64 deadline_us; /* monotonic: for the body and the greeting */
 } Visit;
 
 static void
@@ -203,16 +206,31 @@ cli_serve(CliServer *server, const CliTransport *transport, const RpcOrigin *ori
 /* -- Connections
  * ------------------------------------------------------------------------------------------------------- */
 
+/* How long the next bytes may take. A client that drips them must not hold a thread for longer than one that
+ * is silent. */
+static guint
+patience_ms(const Visit *visit)
+{
+    if (visit->n_read >= visit->length + CLI_GREETING_BYTES)
+        return CLIENT_PATIENCE_MS;
+    gint64 left_us = visit->deadline_us - g_get_monotonic_time();
+    return left_us > G_TIME_SPAN_MILLISECOND ? (guint)(left_us / G_TIME_SPAN_MILLISECOND) : 1;
+}
+
 static gssize
 stream_read(gpointer data, void *buffer, gsize length, GError **error)
 {
-    return http_stream_read(data, buffer, length, CLIENT_PATIENCE_MS, error);
+    Visit *visit = data;
+    gssize n = http_stream_read(visit->stream, buffer, length, patience_ms(visit), error);
+    if (n > 0)
+        visit->n_read += (gsize)n;
+    return n;
 }
 
 static gboolean
 stream_write(gpointer data, const void *buffer, gsize length, GError **error)
 {
-    return http_stream_write_all(data, buffer, length, error);
+    return http_stream_write_all(((Visit *)data)->stream, buffer, length, error);
 }
 
 /* From here on the stream can be ended under a blocked reader. FALSE: the server is ending. */
@@ -236,15 +254,16 @@ end_visit(CliServer *server, Visit *visit)
 }
 
 static void
-serve_stream(CliServer *server, const Visit *visit)
+serve_stream(CliServer *server, Visit *visit)
 {
+    CliTransport transport = {stream_read, stream_write, visit};
+    visit->deadline_us = g_get_monotonic_time() + OPENING_PATIENCE_US;
     g_autoptr(GError) error = NULL;
     g_autofree char *body = g_malloc(visit->length + 1);
-    if (!http_stream_read_all(visit->stream, body, visit->length, BODY_PATIENCE_MS, &error)) {
+    if (!cli_transport_read_all(&transport, body, visit->length, &error)) {
         log_debug("xe from %s: %s", visit->peer, error->message);
         return;
     }
-    CliTransport transport = {stream_read, stream_write, visit->stream};
     RpcOrigin origin = {.is_trusted = visit->is_trusted, .peer = visit->peer};
     cli_serve(server, &transport, &origin, body, visit->length);
 }
