@@ -535,10 +535,10 @@ def report(number, name, problems, backend):
 def run(test, options):
     """All rounds; how many problems."""
     test.prepare()
-    bad = report(1, "daemons-start-and-clients-have-their-vms", [], options.backend)
+    bad = report(2, "daemons-start-and-clients-have-their-vms", [], options.backend)
     for number in range(1, options.rounds + 1):
-        bad += report(number + 1, f"nothing-is-lost-in-round-{number}", test.round(number), options.backend)
-    bad += report(options.rounds + 2, "nothing-is-left-at-the-end", test.finish(), options.backend)
+        bad += report(number + 2, f"nothing-is-lost-in-round-{number}", test.round(number), options.backend)
+    bad += report(options.rounds + 3, "nothing-is-left-at-the-end", test.finish(), options.backend)
     print(f"# {test.writes} acknowledged groups of writes; killed: {test.kills}; "
           f"all agreed within {test.slowest_agreement:.1f} s of a restart")
     died = ", ".join(f"{kind}: {test.power.died_at[kind]}" for kind in KINDS)
@@ -567,7 +567,7 @@ def main():
     bad = 1
     with tempfile.TemporaryDirectory(prefix="xylem-") as scratch:
         problems = FirstStarts(options, Path(scratch) / "first").run(options.first_starts)
-        first = report(options.rounds + 3, "a-first-start-may-end-at-any-step", problems, options.backend)
+        first = report(1, "a-first-start-may-end-at-any-step", problems, options.backend)
         test = CrashTest(options, Path(options.keep or Path(scratch) / "s"))
         try:
             bad = run(test, options)

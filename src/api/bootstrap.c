@@ -5,6 +5,7 @@
 gboolean
 api_bootstrap(ApiServices *services, GError **error)
 {
-    return api_session_bootstrap(services, error) && api_host_bootstrap(services, error) && tasks_recover(services->tasks, error) &&
-           api_storage_bootstrap(services, error) && api_vm_bootstrap(services, error);
+    return api_session_bootstrap(services, error) && api_host_bootstrap(services, error) &&
+           tasks_recover(services->tasks, error) && api_storage_bootstrap(services, error) &&
+           api_vm_bootstrap(services, error);
 }

@@ -10,6 +10,7 @@
 #define HOST     "11111111-0000-0000-0000-000000000001"
 #define POOL     "22222222-0000-0000-0000-000000000001"
 #define SR       "33333333-0000-0000-0000-000000000001"
+#define PBD      "33333333-0000-0000-0000-000000000002"
 #define WEB      "44444444-0000-0000-0000-000000000001"
 #define DATA     "44444444-0000-0000-0000-000000000002"
 #define TEMPLATE "44444444-0000-0000-0000-000000000003"
@@ -335,6 +336,8 @@ static void
 uninstall(const char *line, const char *answer, int status, gboolean is_done)
 {
     g_autoptr(TestCli) cli = make_world();
+    g_free(test_cli_insert(cli, CLASS_PBD, PBD, PBD_HOST, value_string("OpaqueRef:" HOST), PBD_SR,
+                           value_string("OpaqueRef:" SR), PBD_CURRENTLY_ATTACHED, value_bool(TRUE), -1));
     test_cli_answer(cli, MSG_VM_DESTROY, NULL, NULL);
     test_cli_answer(cli, MSG_VDI_DESTROY, NULL, NULL);
     g_auto(TestRun) run = test_cli_run(cli, line, answer);
