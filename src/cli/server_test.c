@@ -41,6 +41,8 @@ make_world(void)
                            value_string("alpha.lab"), -1));
     g_free(test_cli_insert(cli, CLASS_SR, SR, SR_NAME_LABEL, value_string("local"), SR_TYPE,
                            value_string("file"), -1));
+    g_free(test_cli_insert(cli, CLASS_PBD, PBD, PBD_HOST, value_string("OpaqueRef:" HOST), PBD_SR,
+                           value_string("OpaqueRef:" SR), PBD_CURRENTLY_ATTACHED, value_bool(TRUE), -1));
     g_free(test_cli_insert(cli, CLASS_POOL, POOL, POOL_MASTER, value_string("OpaqueRef:" HOST),
                            POOL_DEFAULT_SR, value_string("OpaqueRef:" SR), -1));
     g_free(test_cli_insert(cli, CLASS_VM, WEB, VM_NAME_LABEL, value_string("web"), VM_POWER_STATE,
@@ -53,8 +55,8 @@ make_world(void)
         VM_OTHER_CONFIG, map_of("disks", "<provision><disk device=\"0\" size=\"1024\" sr=\"\"/></provision>"),
         -1));
     g_free(test_cli_insert(cli, CLASS_VDI, DISK, VDI_NAME_LABEL, value_string("root"), VDI_SR,
-                           value_string("OpaqueRef:" SR), VDI_VIRTUAL_SIZE, value_int(1024), VDI_TYPE,
-                           value_string("user"), -1));
+                           value_string("OpaqueRef:" SR), VDI_VIRTUAL_SIZE, value_int(1024), VDI_MANAGED,
+                           value_bool(TRUE), VDI_TYPE, value_string("user"), -1));
     g_free(test_cli_insert(cli, CLASS_VBD, VBD, VBD_VM, value_string("OpaqueRef:" DATA), VBD_VDI,
                            value_string("OpaqueRef:" DISK), VBD_TYPE, value_string("Disk"), VBD_USERDEVICE,
                            value_string("0"), VBD_OTHER_CONFIG, map_of("owner", ""), -1));
@@ -127,7 +129,7 @@ static const struct OutputCase {
     {"several-need-multiple", "vm-start", 1, "", "Error: Several matching VMs found: --multiple is required to act on all of them\n"},
     {"dangerous-needs-force", "vm-reset-powerstate uuid=" WEB, 1, "", "Error: This can lose data, and is done with --force only\n"},
     {"one-of", "vdi-copy uuid=" DISK, 1, "", "Error: Give exactly one of these: sr-uuid, into-vdi-uuid\n"},
-    {"sr-host-of-no-pbd", "sr-list params=host --minimal", 0, "<not in database>\n", ""},
+    {"sr-host-of-its-pbd", "sr-list params=host --minimal", 0, "alpha\n", ""},
     {"disk-list", "vm-disk-list vm=data", 0,
      "Disk 0 VBD:\n"
      "uuid ( RO)             : " VBD "\n"
@@ -243,8 +245,9 @@ static void
 test_install_places_disks(void)
 {
     g_autoptr(TestCli) cli = make_world();
-    g_autofree char *made = test_cli_insert(cli, CLASS_VM, "44444444-0000-0000-0000-00000000000a",
-                                            VM_OTHER_CONFIG, map_of("disks", "<provision/>"), -1);
+    g_autofree char *made =
+        test_cli_insert(cli, CLASS_VM, "44444444-0000-0000-0000-00000000000a", VM_IS_A_TEMPLATE,
+                        value_bool(TRUE), VM_OTHER_CONFIG, map_of("disks", "<provision/>"), -1);
     test_cli_answer(cli, MSG_VM_CLONE, value_string(made), NULL);
     test_cli_answer(cli, MSG_VM_PROVISION, NULL, NULL);
     g_auto(TestRun) run = test_cli_run_as(
@@ -261,7 +264,8 @@ static void
 test_failed_install_destroys_what_it_made(void)
 {
     g_autoptr(TestCli) cli = make_world();
-    g_autofree char *made = test_cli_insert(cli, CLASS_VM, "44444444-0000-0000-0000-00000000000a", -1);
+    g_autofree char *made = test_cli_insert(cli, CLASS_VM, "44444444-0000-0000-0000-00000000000a",
+                                            VM_IS_A_TEMPLATE, value_bool(TRUE), -1);
     test_cli_answer(cli, MSG_VM_CLONE, value_string(made), NULL);
     test_cli_answer(cli, MSG_VM_PROVISION, NULL, "SR_FULL");
     test_cli_answer(cli, MSG_VM_DESTROY, NULL, NULL);
@@ -336,8 +340,6 @@ static void
 uninstall(const char *line, const char *answer, int status, gboolean is_done)
 {
     g_autoptr(TestCli) cli = make_world();
-    g_free(test_cli_insert(cli, CLASS_PBD, PBD, PBD_HOST, value_string("OpaqueRef:" HOST), PBD_SR,
-                           value_string("OpaqueRef:" SR), PBD_CURRENTLY_ATTACHED, value_bool(TRUE), -1));
     test_cli_answer(cli, MSG_VM_DESTROY, NULL, NULL);
     test_cli_answer(cli, MSG_VDI_DESTROY, NULL, NULL);
     g_auto(TestRun) run = test_cli_run(cli, line, answer);
