@@ -54,7 +54,8 @@ run_with_a_copy(const Seed *seed, GRand *random)
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     gsize from = (gsize)g_rand_int_range(random, 0, (gint32)seed->size);
     gsize to = (gsize)g_rand_int_range(random, 0, (gint32)seed->size);
-    gsize length = MIN((gsize)g_rand_int_range(random, 1, COPY_MAX + 1), seed->size - from);
+    gsize wanted = (gsize)g_rand_int_range(random, 1, COPY_MAX + 1);
+    gsize length = MIN(wanted, seed->size - from);
     g_byte_array_append(bytes, seed->bytes, (guint)to);
     g_byte_array_append(bytes, seed->bytes + from, (guint)length);
     g_byte_array_append(bytes, seed->bytes + to, (guint)(seed->size - to));
