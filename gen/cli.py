@@ -16,12 +16,12 @@ import model as model_loader  # noqa: E402
 from names import boolean, class_constant, field_constant, lower, message_constant, quote, upper  # noqa: E402
 
 FILES = ("cli.toml", "cli-lacking.toml")
-CLASS_KEYS = {"model", "lacks", "plural", "fields_of", "filter", "columns", "standard", "fields"}
+CLASS_KEYS = {"model", "lacks", "plural", "fields_of", "filter", "only", "columns", "standard", "fields"}
 FIELD_KEYS = {"path", "template", "call", "source", "source_of", "scale", "special", "kind", "part", "access", "put",
               "whole", "separator", "missing", "blank", "size", "folded", "expensive", "hidden", "deprecated", "newer",
               "settable"}
 COMMAND_KEYS = {"required", "optional", "unsupported", "flags", "help", "call", "record", "if_true", "if_given", "print", "heading",
-                "keys", "then", "one_of", "needs_force", "warn", "allow", "single", "reports_hosts", "handler", "lacks"}
+                "keys", "then", "one_of", "needs_force", "warn", "allow", "single", "many", "reports_hosts", "handler", "lacks"}
 FLAGS = ("standard", "hidden", "neverforward", "local-session", "uses-client-stream", "vm-selectors", "host-selectors",
          "sr-selectors", "deprecated")
 SELECTORS = {"vm-selectors": "VM", "host-selectors": "host", "sr-selectors": "SR"}
@@ -161,6 +161,8 @@ class Loader:
         for key in row.get("filter", {}):
             if key not in names:
                 self.complain(block, f"filter '{key}' is no field")
+        if "only" in row and (row["only"] not in model_class.fields or model_class.fields[row["only"]].type.kind != "set"):
+            self.complain(block, f"only: the model has no set '{row['only']}'")
         self.classes.append(cls)
 
     def load_lacking_class(self, block, name, row):
@@ -475,6 +477,10 @@ def fields_text(cls):
     return f"{''.join(before)}static const CliField {symbol}_fields[] = {{\n{''.join(rows)}}};\n\n"
 
 
+def only_field(cls):
+    return field_constant(cls.model_class.name, cls.row["only"]) if "only" in cls.row else "-1"
+
+
 def class_text(cls):
     """Definitions a class needs before its row, and the row."""
     symbol = f"class_{lower(cls.name)}"
@@ -484,7 +490,7 @@ def class_text(cls):
     class_id = "-1" if cls.model_class is None else class_constant(cls.model_class.name)
     members = [quote(cls.name), quote(cls.row.get("plural", cls.name + "s")), class_id, text_or_null(cls.row.get("lacks")),
                f"ROLE_{upper(cls.role)}", f"class_{lower(cls.row.get('fields_of', cls.name))}_fields", str(len(cls.fields)),
-               filters, columns, boolean(cls.row.get("standard", False))]
+               filters, only_field(cls), columns, boolean(cls.row.get("standard", False))]
     return filters_text + columns_text, f"    {{{', '.join(members)}}},\n"
 
 
@@ -506,7 +512,7 @@ def call_text(symbol, call):
 def command_flags(row):
     flags = [f"CLI_FLAG_{upper(flag)}" for flag in row.get("flags", [])]
     flags += [f"CLI_FLAG_ALLOW_{upper(allowed)}" for allowed in row.get("allow", [])]
-    flags += [f"CLI_FLAG_{upper(key)}" for key in ("single", "needs_force", "reports_hosts") if row.get(key)]
+    flags += [f"CLI_FLAG_{upper(key)}" for key in ("single", "many", "needs_force", "reports_hosts") if row.get(key)]
     return " | ".join(flags) or "0"
 
 

@@ -33,6 +33,7 @@ COMPLAINTS = [
     ('[classes.x]\nmodel = "animal"\nfields_of = "y"', "classes.x: fields_of: no class 'y' with fields"),
     ('[classes.x]\nmodel = "animal"\ncolumns = ["y"]', "classes.x: column 'y' is no field"),
     ('[classes.x]\nmodel = "animal"\nfilter = { y = "1" }', "classes.x: filter 'y' is no field"),
+    ('[classes.x]\nmodel = "animal"\nonly = "legs"', "classes.x: only: the model has no set 'legs'"),
     (FIELD.format('path = "wings"'), "classes.animal.fields.x: the model has no such field (newer = true skips it)"),
     (FIELD.format('path = "legs.uuid"'), "classes.animal.fields.x: the model has no such field (newer = true skips it)"),
     (FIELD.format('template = "{wings}"'), "classes.animal.fields.x: the model has no such field (newer = true skips it)"),

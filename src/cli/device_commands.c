@@ -21,8 +21,8 @@ static const char *const disk_columns[] = {"uuid", "vm-name-label", "userdevice"
 static const char *const cd_columns[] = {"uuid", "vm-name-label", "userdevice", "empty", NULL};
 static const char *const vdi_columns[] = {"uuid", "name-label", "virtual-size", "sr-name-label", NULL};
 static const char *const iso_columns[] = {"uuid", "name-label", NULL};
-static const char *const vif_columns[] = {"uuid", "device", "MAC", "network-uuid", "network-name-label",
-                                          NULL};
+static const char *const vif_columns[] = {
+    "uuid", "device", "MAC", "network-uuid", "network-name-label", "vm-name-label", NULL};
 
 static gboolean
 is_cd(const DbRow *vbd)
@@ -406,7 +406,8 @@ static gboolean
 list_vifs(CliCall *call, DbRow *vm, gpointer data, GError **error)
 {
     g_autoptr(GPtrArray) vifs = db_referrers(call->db, CLASS_VIF, VIF_VM, vm->ref);
-    return cli_list_rows(call, cli_class_by_name("vif"), vifs, NULL, vif_columns, FALSE, error);
+    return cli_list_rows(call, cli_class_by_name("vif"), vifs, cli_get(call, "params"), vif_columns, FALSE,
+                         error);
 }
 
 gboolean

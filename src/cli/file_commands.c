@@ -78,12 +78,21 @@ default_name(const struct FileCommand *command)
 }
 
 static gboolean
-transfer(CliCall *call, const struct FileCommand *command, const char *path, GError **error)
+transfer_with_task(CliCall *call, const struct FileCommand *command, const char *file, const char *path,
+                   GError **error)
+{
+    g_autoptr(Value) result = cli_transfer(call, command->tag, file, path, command->label, error);
+    return result != NULL;
+}
+
+static gboolean
+transfer(CliCall *call, const struct FileCommand *command, const char *path, gboolean has_task,
+         GError **error)
 {
     const char *named = cli_get(call, command->file_key);
     g_autofree char *file = named != NULL ? g_strdup(named) : default_name(command);
-    g_autoptr(Value) result = cli_transfer(call, command->tag, file, path, command->label, error);
-    if (result == NULL)
+    if (has_task ? !transfer_with_task(call, command, file, path, error)
+                 : !cli_transfer_untracked(call, command->tag, file, path, error))
         return FALSE;
     /* With the content itself on standard output nothing else may go there. */
     if (*file == '\0')
@@ -99,7 +108,7 @@ transfer_of(CliCall *call, DbRow *host, gpointer data, GError **error)
     const struct FileCommand *command = data;
     g_autoptr(GString) path = g_string_new(command->path);
     add_words(call, command, path);
-    return transfer(call, command, path->str, error);
+    return transfer(call, command, path->str, TRUE, error);
 }
 
 /* Handlers serve the host they are on: the host chosen must be this one. */
@@ -135,7 +144,9 @@ cli_blob_file(CliCall *call, GError **error)
         return FALSE;
     g_autoptr(GString) path = g_string_new(command->path);
     add_query(path, "ref", blob->ref);
-    return transfer(call, command, path->str, error);
+    /* A public blob is handed out to anybody, as no task. */
+    gboolean has_task = command->tag != CLI_TAG_HTTP_GET || !db_row_bool(blob, BLOB_PUBLIC);
+    return transfer(call, command, path->str, has_task, error);
 }
 
 /* The report's own parameters are whatever else the user gives. */
@@ -151,7 +162,7 @@ cli_wlb_report(CliCall *call, GError **error)
             !cli_arguments_is_general(word->key))
             add_query(path, word->key, word->value);
     }
-    return transfer(call, command, path->str, error);
+    return transfer(call, command, path->str, TRUE, error);
 }
 
 gboolean
@@ -166,7 +177,7 @@ cli_restore_database(CliCall *call, GError **error)
         return cli_error_failed(error, FORCE_TEXT);
     g_autoptr(GString) path = g_string_new(command->path);
     add_query(path, "dry_run", is_trial ? "true" : "false");
-    return transfer(call, command, path->str, error);
+    return transfer(call, command, path->str, TRUE, error);
 }
 
 gboolean

@@ -83,6 +83,20 @@ add_filter(CliCall *call, const CliClass *cli_class, const char *word, const cha
     return TRUE;
 }
 
+/* Some objects of a class are not for people: those whose set of the class's choice is empty. */
+static GPtrArray *
+drop_inner_rows(CliCall *call, const CliClass *cli_class, GPtrArray *rows)
+{
+    GPtrArray *shown = g_ptr_array_new_with_free_func((GDestroyNotify)db_row_unref);
+    for (guint i = 0; i < rows->len; i++) {
+        g_autoptr(Value) set =
+            cli_class->only < 0 ? NULL : db_row_get(call->db, rows->pdata[i], cli_class->only);
+        if (set == NULL || value_size(set) > 0)
+            g_ptr_array_add(shown, db_row_ref(rows->pdata[i]));
+    }
+    return shown;
+}
+
 gboolean
 cli_list_run(CliCall *call, const CliClass *cli_class, GError **error)
 {
@@ -105,5 +119,6 @@ cli_list_run(CliCall *call, const CliClass *cli_class, GError **error)
         return FALSE;
     const CliFilter *all = filters->len > 0 ? &g_array_index(filters, CliFilter, 0) : NULL;
     g_autoptr(GPtrArray) rows = cli_rows_matching(call, cli_class, all, shows_all ? 0 : filters->len);
-    return cli_list_rows(call, cli_class, rows, cli_get(call, "params"), cli_class->columns, FALSE, error);
+    g_autoptr(GPtrArray) shown = drop_inner_rows(call, cli_class, rows);
+    return cli_list_rows(call, cli_class, shown, cli_get(call, "params"), cli_class->columns, FALSE, error);
 }

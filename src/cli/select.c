@@ -47,8 +47,9 @@ is_own_key(const char *const *keys, const char *word)
 static gboolean
 is_for_selecting(CliCall *call, const struct Selector *selector, const char *word)
 {
-    return strcmp(word, selector->name) != 0 && !cli_arguments_is_general(word) &&
-           !is_own_key(call->row->required, word) && !is_own_key(call->row->optional, word);
+    return strcmp(word, selector->name) != 0 && strcmp(word, "params") != 0 &&
+           !cli_arguments_is_general(word) && !is_own_key(call->row->required, word) &&
+           !is_own_key(call->row->optional, word);
 }
 
 static gboolean
@@ -115,7 +116,7 @@ check_count(CliCall *call, const struct Selector *selector, guint count, GError 
     if (count > 1 && (call->row->flags & CLI_FLAG_SINGLE) != 0)
         return cli_error_failed(error, "Several matching %s found: this command takes one at a time",
                                 selector->plural);
-    if (count > 1 && !is_multiple)
+    if (count > 1 && !is_multiple && (call->row->flags & CLI_FLAG_MANY) == 0)
         return cli_error_failed(error,
                                 "Several matching %s found: --multiple is required to act on all of them",
                                 selector->plural);

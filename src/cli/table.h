@@ -62,6 +62,7 @@ typedef struct CliClass {
     const CliField *fields;
     gsize n_fields;
     const char *const *filters; /* field, value, field, value, ... NULL; or NULL */
+    int only; /* a set of the model: X-list shows only objects where it is not empty; -1: all */
     const char *const *columns; /* NULL: all */
     gboolean is_standard;
 } CliClass;
@@ -144,6 +145,7 @@ enum {
     CLI_FLAG_SINGLE = 1 << 11, /* never several objects */
     CLI_FLAG_NEEDS_FORCE = 1 << 12,
     CLI_FLAG_REPORTS_HOSTS = 1 << 13, /* says of each host why it will not do */
+    CLI_FLAG_MANY = 1 << 14,          /* several objects without --multiple too */
 };
 
 typedef enum CliPrint {

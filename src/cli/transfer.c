@@ -38,6 +38,8 @@ transfer_as_task(CliCall *call, CliTag tag, const char *file, const char *path, 
     if (task == NULL)
         return NULL;
     if (cli_task_is_pending(task)) {
+        /* No handler has taken it over, and none will: it would stay. */
+        cli_do(call, "task.set_status", NULL, value_string(task_ref), value_string("failure"), NULL);
         cli_error_failed(error, "The client could not transfer the file");
         return NULL;
     }
@@ -62,13 +64,26 @@ cli_transfer(CliCall *call, CliTag tag, const char *file, const char *path, cons
     return result;
 }
 
-gboolean
-cli_transfer_connect(CliCall *call, const char *path, GError **error)
+/* What the client does without a task to say how it went. */
+static gboolean
+transfer_alone(CliCall *call, CliTag tag, const char *file, const char *path, const char *refusal,
+               GError **error)
 {
     g_autofree char *url =
         g_strdup_printf("%s%csession_id=%s", path, strchr(path, '?') == NULL ? '?' : '&', call->session->ref);
     gboolean is_done = FALSE;
-    cli_send(call, &(CliFrame){.tag = CLI_TAG_HTTP_CONNECT, .url = url});
-    return await_client(call, &is_done, error) &&
-           (is_done || cli_error_failed(error, "The client could not connect"));
+    cli_send(call, &(CliFrame){.tag = tag, .text = (char *)file, .url = url});
+    return await_client(call, &is_done, error) && (is_done || cli_error_failed(error, "%s", refusal));
+}
+
+gboolean
+cli_transfer_untracked(CliCall *call, CliTag tag, const char *file, const char *path, GError **error)
+{
+    return transfer_alone(call, tag, file, path, "The client could not transfer the file", error);
+}
+
+gboolean
+cli_transfer_connect(CliCall *call, const char *path, GError **error)
+{
+    return transfer_alone(call, CLI_TAG_HTTP_CONNECT, NULL, path, "The client could not connect", error);
 }

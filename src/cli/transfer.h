@@ -18,6 +18,10 @@
 Value *cli_transfer(CliCall *call, CliTag tag, const char *file, const char *path, const char *label,
                     GError **error);
 
+/** cli_transfer_untracked: the same where the handler works as no task: the client's word is all there is. */
+gboolean cli_transfer_untracked(CliCall *call, CliTag tag, const char *file, const char *path,
+                                GError **error);
+
 /**
  * cli_transfer_connect:
  * @path: with its query; the session is added

@@ -20,7 +20,7 @@ from server import ServerTest  # noqa: E402
 PENDING = {line for line in (TREE / "model/pending.txt").read_text(encoding="utf-8").split("\n") if line and not line.startswith("#")}
 TABLES = cli.load(TREE / "model")
 COMMANDS = {command.name: command for command in TABLES.commands}
-SECONDS = 120
+SECONDS = 60
 
 def is_pending(error):
     """Whether @error is the server's word that a message is not written yet, and that is known."""

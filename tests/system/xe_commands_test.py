@@ -5,6 +5,7 @@ and of all others that they say what is wrong, never that they are done."""
 
 import re
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import tap  # noqa: E402  (xe_case adds its folder)
 from xe_case import COMMANDS, PENDING, TABLES, TREE, Row, XeTest  # noqa: E402
 
 MIB = 1 << 20
+NOTE = b"remember\n"
 
 
 def field(class_name, kept, name, wanted):
@@ -37,6 +39,14 @@ def count(class_name, wanted, **fields):
     """So many objects have these values."""
     return lambda test: wanted == len([record for record in getattr(test.client, class_name).get_all_records().values()
                                        if all(record[name] == value for name, value in fields.items())])
+
+
+def holds(name, content=None):
+    """The file that was written begins so; or is not empty."""
+    def check(test):
+        found = (test.stack.state / name).read_bytes()
+        return found.startswith(content) if content else bool(found) if content is None else found == b""
+    return check
 
 
 def state(wanted, kept="vm"):
@@ -255,12 +265,31 @@ OBJECT_ROWS = (
     Row("session-subject-identifier-list --minimal", output=""),
     Row("session-subject-identifier-logout-all"),
     Row("subject-add subject-name=nobody", fails=""),
-    Row("role-list params=name --minimal", check=lambda test: True),
+    Row("role-list params=name --minimal", output="pool-admin,pool-operator,vm-power-admin,vm-admin,vm-operator,read-only"),
     Row("blob-create name=notes mime-type=text/plain host-uuid={host} public=true", keep="blob",
         check=field("blob", "blob", "mime_type", "text/plain")),
+    Row("blob-put uuid={blob} filename={folder}/note.txt", check=field("blob", "blob", "size", str(len(NOTE)))),
+    Row("blob-put uuid={blob} filename={folder}/nothing.txt", fails="Error: "),
+    Row("blob-get uuid={blob} filename={folder}/note.out", check=holds("note.out", NOTE)),
+    Row("blob-get uuid=nobody filename={folder}/other.out", fails="The uuid you supplied was invalid."),
+    Row("blob-create name=disk sr-uuid={sr}", keep="sr_blob", check=lambda test: len(test.record("SR", "sr")["blobs"]) == 1),
+    Row("blob-put uuid={sr_blob} filename={folder}/note.txt", check=field("blob", "sr_blob", "size", str(len(NOTE)))),
+    Row("blob-get uuid={sr_blob} filename={folder}/private.out", check=holds("private.out", NOTE)),
     Row("blob-create name=notes", fails="Error: Give exactly one of these"),
     Row("appliance-create name-label=both name-description=d", keep="appliance"),
     Row("appliance-destroy uuid={appliance}", check=gone("VM_appliance", "appliance")),
+)
+
+FILE_ROWS = (
+    Row("audit-log-get filename={folder}/all-audit", check=holds("all-audit")),
+    Row("audit-log-get filename={folder}/late-audit since=20990101T00:00:00Z", check=holds("late-audit", b"")),
+    Row("pool-dump-database file-name={folder}/database.xml", check=holds("database.xml", b"<?xml")),
+    Row("host-get-system-status filename={folder}/status.tar output=tar uuid={host}",
+        check=lambda test: tarfile.is_tarfile(test.stack.state / "status.tar")),
+    Row("host-get-system-status-capabilities uuid={host}"),
+    Row("host-logs-download file-name={folder}/logs", check=holds("logs")),
+    Row("host-logs-download uuid={host}", check=lambda test: list(test.stack.state.glob("logs-2*"))),
+    Row("task-list --minimal", output=""),
 )
 
 HOST_ROWS = (
@@ -302,7 +331,8 @@ class XeCommandsTest(XeTest):
     maxDiff = 4000
 
     def test_commands_do_what_they_say(self):
-        self.run_rows((*PLACES, *PARAM_ROWS, *VM_ROWS, *DEVICE_ROWS, *SNAPSHOT_ROWS, *OBJECT_ROWS, *HOST_ROWS))
+        (self.stack.state / "note.txt").write_bytes(NOTE)
+        self.run_rows((*PLACES, *PARAM_ROWS, *VM_ROWS, *DEVICE_ROWS, *SNAPSHOT_ROWS, *OBJECT_ROWS, *FILE_ROWS, *HOST_ROWS))
 
     def test_every_field_of_every_object_can_be_read(self):
         for cli_class in TABLES.classes:
