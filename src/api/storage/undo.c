@@ -178,42 +178,54 @@ delete_row_of(ApiServices *services, const char *uuid, gboolean is_freed, GError
     return row == NULL || undo_delete_vdi(services->db, NULL, row->ref, is_freed, NULL, error);
 }
 
+typedef gboolean (*OpenSr)(StorageContext *context, ApiServices *services, Task *task, const char *sr_ref,
+                           GError **error);
+typedef gboolean (*SrWork)(ApiServices *services, StorageContext *context, const char *object,
+                           GError **error);
+
+/* Does @work within the deadline on the SR that @object names; an SR that is gone needs none. */
 static gboolean
-undo_disk(gpointer data, Task *task, const char *object, GError **error)
+work_on_sr(ApiServices *services, const char *object, OpenSr open, SrWork work, GError **error)
 {
-    ApiServices *services = data;
     g_auto(StorageContext) context = {0};
     g_auto(Deadline) deadline = deadline_start();
-    g_autofree char *location = NULL;
-    const char *uuid = disk_of(object);
     g_autoptr(DbRow) sr = find_sr(services, object);
     if (sr == NULL)
         return TRUE;
-    if (!storage_context_attached_sr(&context, services, NULL, sr->ref, error))
+    if (!open(&context, services, NULL, sr->ref, error))
         return FALSE;
     context.call.cancellable = deadline.cancellable;
-    if (!look_for_disk(services, &context, uuid, &location, error))
-        return FALSE;
-    if (location != NULL && !delete_disk(services, &context, uuid, location, error))
-        return FALSE;
-    return delete_row_of(services, uuid, TRUE, error);
+    return work(services, &context, object, error);
 }
 
 static gboolean
-finish_disk_row(gpointer data, Task *task, const char *object, GError **error)
+delete_disk_and_row(ApiServices *services, StorageContext *context, const char *object, GError **error)
 {
-    ApiServices *services = data;
-    g_auto(StorageContext) context = {0};
-    g_auto(Deadline) deadline = deadline_start();
     g_autofree char *location = NULL;
-    g_autoptr(DbRow) sr = find_sr(services, object);
-    if (sr == NULL)
-        return TRUE;
-    if (!storage_context_attached_sr(&context, services, NULL, sr->ref, error))
-        return FALSE;
-    context.call.cancellable = deadline.cancellable;
-    return look_for_disk(services, &context, disk_of(object), &location, error) &&
+    const char *uuid = disk_of(object);
+    return look_for_disk(services, context, uuid, &location, error) &&
+           (location == NULL || delete_disk(services, context, uuid, location, error)) &&
+           delete_row_of(services, uuid, TRUE, error);
+}
+
+static gboolean
+undo_disk(gpointer services, Task *task, const char *object, GError **error)
+{
+    return work_on_sr(services, object, storage_context_attached_sr, delete_disk_and_row, error);
+}
+
+static gboolean
+delete_row_without_disk(ApiServices *services, StorageContext *context, const char *object, GError **error)
+{
+    g_autofree char *location = NULL;
+    return look_for_disk(services, context, disk_of(object), &location, error) &&
            (location != NULL || delete_row_of(services, disk_of(object), TRUE, error));
+}
+
+static gboolean
+finish_disk_row(gpointer services, Task *task, const char *object, GError **error)
+{
+    return work_on_sr(services, object, storage_context_attached_sr, delete_row_without_disk, error);
 }
 
 /* ---- SRs ---- */
@@ -228,39 +240,31 @@ undo_sr_rows(gpointer data, Task *task, const char *object, GError **error)
 
 /* The rows that go with it are a step of their own. */
 static gboolean
-undo_sr(gpointer data, Task *task, const char *object, GError **error)
+delete_sr(ApiServices *services, StorageContext *context, const char *object, GError **error)
 {
-    ApiServices *services = data;
-    g_auto(StorageContext) context = {0};
-    g_auto(Deadline) deadline = deadline_start();
-    g_autoptr(DbRow) sr = find_sr(services, object);
-    if (sr == NULL)
-        return TRUE;
-    if (!storage_context_sr(&context, services, NULL, sr->ref, error))
-        return FALSE;
-    context.call.cancellable = deadline.cancellable;
-    storage_sr_attach(services->storage, &context.call, NULL); /* some plugins want it */
-    if (storage_sr_delete(services->storage, &context.call, error))
-        return TRUE;
-    return api_error_from_storage(error);
+    storage_sr_attach(services->storage, &context->call, NULL); /* some plugins want it */
+    return storage_sr_delete(services->storage, &context->call, error) || api_error_from_storage(error);
 }
 
 static gboolean
-finish_sr_rows(gpointer data, Task *task, const char *object, GError **error)
+undo_sr(gpointer services, Task *task, const char *object, GError **error)
 {
-    ApiServices *services = data;
-    g_auto(StorageContext) context = {0};
-    g_auto(Deadline) deadline = deadline_start();
-    g_autoptr(DbRow) sr = find_sr(services, object);
-    if (sr == NULL)
-        return TRUE;
-    if (!storage_context_sr(&context, services, NULL, sr->ref, error))
-        return FALSE;
-    context.call.cancellable = deadline.cancellable;
-    if (!storage_sr_attach(services->storage, &context.call, NULL))
-        return undo_delete_sr(services->db, NULL, sr->ref, NULL, error);
-    storage_sr_detach(services->storage, &context.call, NULL);
+    return work_on_sr(services, object, storage_context_sr, delete_sr, error);
+}
+
+static gboolean
+delete_rows_without_sr(ApiServices *services, StorageContext *context, const char *object, GError **error)
+{
+    if (!storage_sr_attach(services->storage, &context->call, NULL))
+        return undo_delete_sr(services->db, NULL, context->call.sr_ref, NULL, error);
+    storage_sr_detach(services->storage, &context->call, NULL);
     return TRUE;
+}
+
+static gboolean
+finish_sr_rows(gpointer services, Task *task, const char *object, GError **error)
+{
+    return work_on_sr(services, object, storage_context_sr, delete_rows_without_sr, error);
 }
 
 static gboolean
