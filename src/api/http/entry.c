@@ -167,33 +167,37 @@ finish(HttpCall *call, const char *task, const GError *error)
 }
 
 static void
-run_as_task(HttpCall *call)
+run_as_task(HttpCall *call, char **ret_task, GError **error)
 {
-    g_autoptr(GError) error = NULL;
+    g_autoptr(GError) failure = NULL;
     g_autoptr(Value) result = NULL;
-    if (!find_task(call, &error)) {
-        finish(call, NULL, error);
+    if (!find_task(call, error))
         return;
-    }
-    g_autofree char *ref = g_strdup(task_ref(call->task));
-    g_autofree char *context = g_strdup_printf("task=%s %s", ref, call->action->name);
+    *ret_task = g_strdup(task_ref(call->task));
+    g_autofree char *context = g_strdup_printf("task=%s %s", *ret_task, call->action->name);
     base_log_set_context(context);
-    if (!call->action->handler(call, &result, &error)) {
-        task_explain_cancel(call->task, &error);
-        log_info("failed: %s", error->message);
+    if (!call->action->handler(call, &result, &failure)) {
+        task_explain_cancel(call->task, &failure);
+        log_info("failed: %s", failure->message);
     }
-    task_end(g_steal_pointer(&call->task), result, error);
-    finish(call, ref, error);
-    base_log_set_context(NULL);
+    task_end(g_steal_pointer(&call->task), result, failure);
+    if (failure != NULL)
+        g_propagate_error(error, g_steal_pointer(&failure));
 }
 
+/* A session that was opened for the request alone ends before the answer goes out, as its task does. */
 static void
-run_publicly(HttpCall *call)
+run_logged_in(HttpCall *call, char **ret_task, GError **error)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(Value) result = NULL;
-    call->action->handler(call, &result, &error);
-    finish(call, NULL, error);
+    g_auto(HttpLogin) login = {0};
+    if (!http_login(call->services, call->request, "http", &login, error) ||
+        !http_login_require(&login, call->action->name, call->action->role, error)) {
+        fail_task(call, *error);
+        return;
+    }
+    call->session = login.session;
+    run_as_task(call, ret_task, error);
+    call->session = NULL;
 }
 
 gboolean
@@ -206,17 +210,12 @@ void
 http_call_enter(HttpCall *call)
 {
     g_autoptr(GError) error = NULL;
-    g_auto(HttpLogin) login = {0};
-    if (call->action->is_public != NULL && call->action->is_public(call)) {
-        run_publicly(call);
-        return;
-    }
-    if (http_login(call->services, call->request, "http", &login, &error) &&
-        http_login_require(&login, call->action->name, call->action->role, &error)) {
-        call->session = login.session;
-        run_as_task(call);
-        return;
-    }
-    fail_task(call, error);
-    finish(call, NULL, error);
+    g_autoptr(Value) result = NULL;
+    g_autofree char *task = NULL;
+    if (call->action->is_public != NULL && call->action->is_public(call))
+        call->action->handler(call, &result, &error);
+    else
+        run_logged_in(call, &task, &error);
+    finish(call, task, error);
+    base_log_set_context(NULL);
 }
