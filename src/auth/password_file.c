@@ -28,19 +28,6 @@ password_file_ensure(const char *path, GError **error)
     return base_file_write(path, line, strlen(line), 0600, error);
 }
 
-/* Takes as long for a wrong password as for the right one of the same length. */
-static gboolean
-equal_in_constant_time(const char *a, const char *b)
-{
-    gsize length = strlen(a);
-    if (strlen(b) != length)
-        return FALSE;
-    guint8 difference = 0;
-    for (gsize i = 0; i < length; i++)
-        difference |= (guint8)(a[i] ^ b[i]);
-    return difference == 0;
-}
-
 gboolean
 password_file_check(gpointer path, const char *user, const char *password, GError **error)
 {
@@ -51,7 +38,7 @@ password_file_check(gpointer path, const char *user, const char *password, GErro
         return password_refuse(user, error);
     }
     g_strchomp(text);
-    if (g_str_equal(user, "root") && *text != '\0' && equal_in_constant_time(text, password))
+    if (g_str_equal(user, "root") && *text != '\0' && base_secret_equals(text, password))
         return TRUE;
     return password_refuse(user, error);
 }

@@ -42,6 +42,18 @@ append_hex(char *out, const guint8 *bytes, gsize length)
     return out;
 }
 
+gboolean
+base_secret_equals(const char *secret, const char *given)
+{
+    gsize length = strlen(secret);
+    if (strlen(given) != length)
+        return FALSE;
+    guint8 difference = 0;
+    for (gsize i = 0; i < length; i++)
+        difference |= (guint8)(secret[i] ^ given[i]);
+    return difference == 0;
+}
+
 char *
 base_random_text(gsize bytes)
 {

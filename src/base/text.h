@@ -46,5 +46,8 @@ gint64 base_now_us(void);
  * secrets. */
 char *base_random_text(gsize bytes);
 
+/** base_secret_equals: takes as long for a wrong @given as for the right one of the same length. */
+gboolean base_secret_equals(const char *secret, const char *given);
+
 /** base_utf8_is_valid: g_utf8_validate_len(), eight bytes a step where they are ASCII. A NUL is not valid. */
 gboolean base_utf8_is_valid(const char *text, gsize length);

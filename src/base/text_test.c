@@ -262,6 +262,18 @@ test_utf8(void)
     g_assert_false(base_utf8_is_valid("abcdefg\xc3", 8));
 }
 
+static void
+test_secret_equals(void)
+{
+    g_assert_true(base_secret_equals("secret", "secret"));
+    g_assert_true(base_secret_equals("", ""));
+    g_assert_false(base_secret_equals("secret", "secreT"));
+    g_assert_false(base_secret_equals("secret", "Secret"));
+    g_assert_false(base_secret_equals("secret", "secret2"));
+    g_assert_false(base_secret_equals("secret", "secre"));
+    g_assert_false(base_secret_equals("secret", ""));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -275,6 +287,7 @@ main(int argc, char **argv)
     g_test_add_func("/base/text/float-takes-plain-numbers-only", test_float_parse);
     g_test_add_func("/base/text/size-suffixes-are-powers-of-1024", test_size_parse);
     g_test_add_func("/base/text/random-text-is-hexadecimal", test_random_text);
+    g_test_add_func("/base/text/secrets-are-equal-to-the-last-byte", test_secret_equals);
     g_test_add_func("/base/text/utf8-is-checked-at-every-offset", test_utf8);
     return g_test_run();
 }

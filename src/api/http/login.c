@@ -6,6 +6,7 @@
 
 #include "auth/login_source.h"
 #include "auth/permission.h"
+#include "base/text.h"
 #include "model/errors.h"
 
 #define SUPERUSER "root"
@@ -31,19 +32,6 @@ http_login_parse_basic(const char *header, char **ret_user, char **ret_password)
     *ret_user = g_strndup(text, (gsize)(colon - text));
     *ret_password = g_strdup(colon + 1);
     return TRUE;
-}
-
-/* Takes as long for a wrong secret as for the right one of the same length. */
-static gboolean
-is_secret(const char *secret, const char *given)
-{
-    gsize length = strlen(secret);
-    if (strlen(given) != length)
-        return FALSE;
-    guint8 difference = 0;
-    for (gsize i = 0; i < length; i++)
-        difference |= (guint8)(secret[i] ^ given[i]);
-    return difference == 0;
 }
 
 /* For whoever needs no password: the session that work on their behalf is done with. */
@@ -73,7 +61,7 @@ login_by_session(HttpLogin *login, const char *session_ref, GError **error)
 static gboolean
 login_by_secret(HttpLogin *login, const char *secret, const char *given, GError **error)
 {
-    if (secret == NULL || !is_secret(secret, given))
+    if (secret == NULL || !base_secret_equals(secret, given))
         return refuse("", "this is not the pool's secret", error);
     return login_superuser(login, error);
 }
