@@ -160,15 +160,20 @@ plan_forget_last(Plan *plan)
     plan->steps->pdata[plan->steps->len - 1] = NULL;
 }
 
-void
-plan_txn_end(Plan *plan, DbTxn *txn)
+gboolean
+plan_commit(Plan *plan, DbTxn *txn, GError **error)
 {
-    if (plan->ref != NULL)
+    if (plan != NULL && plan->ref != NULL)
         db_txn_delete(txn, CLASS_PLAN, plan->ref);
+    if (!db_txn_commit(txn, NULL, error))
+        return FALSE;
+    if (plan != NULL)
+        plan->is_over = TRUE;
+    return TRUE;
 }
 
 void
-plan_ended(Plan *plan)
+plan_give_up(Plan *plan)
 {
     plan->is_over = TRUE;
 }

@@ -43,7 +43,12 @@ void plan_txn_add(Plan *plan, DbTxn *txn, const char *kind, const char *object);
 /** plan_forget_last: the step added last has turned out not to have been taken. */
 void plan_forget_last(Plan *plan);
 
-/** plan_txn_end: the last act of a plan: once @txn is committed, there is nothing to undo. */
-void plan_txn_end(Plan *plan, DbTxn *txn);
-/** plan_ended: @txn of plan_txn_end() was committed. */
-void plan_ended(Plan *plan);
+/**
+ * plan_commit: the last act of a plan: commits @txn, with which there is nothing to undo any more.
+ * @plan: (nullable): then it is db_txn_commit()
+ *
+ * Errors: as db_txn_commit(); the plan goes on.
+ */
+gboolean plan_commit(Plan *plan, DbTxn *txn, GError **error);
+/** plan_give_up: undoes nothing; the journal keeps it for the next start. */
+void plan_give_up(Plan *plan);

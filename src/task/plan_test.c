@@ -103,10 +103,8 @@ end(Fixture *fixture, Plan *plan)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(DbTxn) txn = db_txn_new(fixture->db, NULL);
-    plan_txn_end(plan, txn);
-    db_txn_commit(txn, NULL, &error);
+    g_assert_true(plan_commit(plan, txn, &error));
     g_assert_no_error(error);
-    plan_ended(plan);
 }
 
 static void
@@ -158,7 +156,7 @@ crash(Fixture *fixture, Plan *plan, Task *task)
 {
     Tasks *dead = fixture->tasks;
     start_tasks(fixture);
-    plan_ended(plan);
+    plan_give_up(plan);
     plan_free(plan);
     task_end(task, NULL, NULL);
     tasks_free(dead);

@@ -24,13 +24,7 @@ set_attached(ApiServices *services, const DbActor *actor, const char *pbd_ref, g
     g_autoptr(DbTxn) txn = db_txn_new(services->db, actor);
     db_txn_set_bool(txn, CLASS_PBD, pbd_ref, PBD_CURRENTLY_ATTACHED, is_attached);
     db_txn_step(txn, touch_step, (gpointer)pbd_ref, NULL);
-    if (plan != NULL)
-        plan_txn_end(plan, txn);
-    if (!db_txn_commit(txn, NULL, error))
-        return FALSE;
-    if (plan != NULL)
-        plan_ended(plan);
-    return TRUE;
+    return plan_commit(plan, txn, error);
 }
 
 /* What a crash cuts off here is detached at the next start. */

@@ -71,11 +71,7 @@ static gboolean
 end_plan(ApiCall *call, Plan *plan, GError **error)
 {
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
-    plan_txn_end(plan, txn);
-    if (!db_txn_commit(txn, NULL, error))
-        return FALSE;
-    plan_ended(plan);
-    return TRUE;
+    return plan_commit(plan, txn, error);
 }
 
 gboolean

@@ -49,18 +49,6 @@ delete_step(DbTxn *txn, gpointer data, GError **error)
     return TRUE;
 }
 
-static gboolean
-commit(DbTxn *txn, Plan *plan, GError **error)
-{
-    if (plan != NULL)
-        plan_txn_end(plan, txn);
-    if (!db_txn_commit(txn, NULL, error))
-        return FALSE;
-    if (plan != NULL)
-        plan_ended(plan);
-    return TRUE;
-}
-
 gboolean
 undo_delete_vdi(Db *db, const DbActor *actor, const char *vdi_ref, gboolean is_freed, Plan *plan,
                 GError **error)
@@ -68,7 +56,7 @@ undo_delete_vdi(Db *db, const DbActor *actor, const char *vdi_ref, gboolean is_f
     DeleteStep step = {vdi_ref, is_freed};
     g_autoptr(DbTxn) txn = db_txn_new(db, actor);
     db_txn_step(txn, delete_step, &step, NULL);
-    return commit(txn, plan, error);
+    return plan_commit(plan, txn, error);
 }
 
 gboolean
@@ -79,7 +67,7 @@ undo_delete_sr(Db *db, const DbActor *actor, const char *sr_ref, Plan *plan, GEr
     for (guint i = 0; i < vdis->len; i++)
         db_txn_delete(txn, CLASS_VDI, ((DbRow *)g_ptr_array_index(vdis, i))->ref);
     db_txn_delete(txn, CLASS_SR, sr_ref);
-    return commit(txn, plan, error);
+    return plan_commit(plan, txn, error);
 }
 
 /* ---- Waiting, but not for ever ---- */

@@ -32,13 +32,7 @@ commit_row(StorageContext *context, Plan *plan, gboolean is_last, DbTxn *txn, co
         scan_add_sizes(txn, context->sr->ref, (gint64)vdi->virtual_size, (gint64)vdi->physical_utilisation);
     if (!is_last && !g_str_equal(vdi->uuid, context->call.new_uuid))
         undo_txn_add_disk(plan, txn, context, vdi->uuid);
-    if (is_last)
-        plan_txn_end(plan, txn);
-    if (!db_txn_commit(txn, NULL, error))
-        return NULL;
-    if (is_last)
-        plan_ended(plan);
-    return g_steal_pointer(&ref);
+    return plan_commit(is_last ? plan : NULL, txn, error) ? g_steal_pointer(&ref) : NULL;
 }
 
 /* Writes down that a disk will be made. */

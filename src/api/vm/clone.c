@@ -236,11 +236,7 @@ make_rows(ApiCall *call, const CloneKind *kind, const DbRow *vm, const char *new
     db_txn_step(txn, complete_step, vm_ref, NULL);
     copy_vbds(txn, vm_ref, plan);
     copy_vifs(call->db, txn, vm, vm_ref, other_config, kind);
-    plan_txn_end(plan->plan, txn);
-    if (!db_txn_commit(txn, NULL, error))
-        return NULL;
-    plan_ended(plan->plan);
-    return g_steal_pointer(&vm_ref);
+    return plan_commit(plan->plan, txn, error) ? g_steal_pointer(&vm_ref) : NULL;
 }
 
 static gboolean

@@ -210,11 +210,7 @@ write_rows(ApiCall *call, Plan *plan, const DbRow *vm, GPtrArray *requests, GErr
     if (!g_str_equal(db_row_string(vm, VM_METRICS), NULL_REF))
         db_txn_set(txn, CLASS_VM_METRICS, db_row_string(vm, VM_METRICS), VM_METRICS_INSTALL_TIME,
                    value_datetime(now));
-    plan_txn_end(plan, txn);
-    if (!db_txn_commit(txn, NULL, error))
-        return FALSE;
-    plan_ended(plan);
-    return TRUE;
+    return plan_commit(plan, txn, error);
 }
 
 gboolean
