@@ -121,6 +121,26 @@ build(DomainOperation *operation, GError **error)
     return result_of(domain_machine_publish(operation->machine, error));
 }
 
+/* Ends the back end's process; the domain stays, at an earlier stage. */
+static gboolean
+go_back(DomainOperation *operation, DomainStoreStage stage, GError **error)
+{
+    DomainGuest *guest = operation->machine->guest;
+    if (guest == NULL)
+        return TRUE;
+    if (!backend_of(operation)->class->stop(backend_of(operation), guest, error))
+        return FALSE;
+    guest->run->stage = stage;
+    guest->run->pid = 0;
+    return domain_machine_publish(operation->machine, error);
+}
+
+static gboolean
+undo_build(DomainOperation *operation, GError **error)
+{
+    return go_back(operation, DOMAIN_STORE_STAGE_CREATED, error);
+}
+
 static DomainStepResult
 attach_disks(DomainOperation *operation, GError **error)
 {
@@ -153,12 +173,7 @@ device_model(DomainOperation *operation, GError **error)
 static gboolean
 undo_device_model(DomainOperation *operation, GError **error)
 {
-    DomainGuest *guest = operation->machine->guest;
-    if (guest == NULL || !backend_of(operation)->class->stop(backend_of(operation), guest, error))
-        return guest == NULL;
-    guest->run->stage = DOMAIN_STORE_STAGE_BUILT;
-    guest->run->pid = 0;
-    return domain_machine_publish(operation->machine, error);
+    return go_back(operation, DOMAIN_STORE_STAGE_BUILT, error);
 }
 
 /* ---- Running and not */
@@ -329,7 +344,7 @@ adopt(DomainOperation *operation, GError **error)
 #define DESTROY          {"destroy",          destroy,          NULL,              FALSE, TRUE }
 #define FORGET_TRANSIENT {"forget-transient", forget_transient, NULL,              FALSE, TRUE }
 #define CREATE           {"create",           create,           undo_create,       FALSE, FALSE}
-#define BUILD            {"build",            build,            NULL,              FALSE, FALSE}
+#define BUILD            {"build",            build,            undo_build,        FALSE, FALSE}
 #define ATTACH_DISKS     {"attach-disks",     attach_disks,     undo_attach_disks, FALSE, FALSE}
 #define DEVICE_MODEL     {"device-model",     device_model,     undo_device_model, FALSE, FALSE}
 #define UNPAUSE          {"unpause",          unpause_guest,    NULL,              FALSE, FALSE}

@@ -38,6 +38,22 @@ def command_line(pid):
     return [word.decode() for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]]
 
 
+def run_of(stack, process):
+    """What the domain service keeps of the guest whose QEMU this is."""
+    runs = (json.loads(path.read_text()) for path in stack.state.glob("xenopsd/vms/*/run/state.json"))
+    return next(run for run in runs if run["pid"] == process)
+
+
+def with_disks(command, run):
+    """The command with its disks in it, as one would type it; the domain service adds them over the monitor."""
+    words = [word for word in command if word != "-preconfig"]
+    for disk in (disk for disk in run["disks"] if disk.get("path")):
+        file = {"driver": "file", "filename": disk["path"], "discard": "unmap"}
+        node = {"node-name": f"disk-{disk['device']}", "driver": disk["format"], "discard": "unmap", "file": file}
+        words += ["-blockdev", json.dumps(node)]
+    return words
+
+
 def with_own_sockets(command, folder):
     """The command with sockets in @folder that QEMU opens itself, for those that it was given open or below an open folder."""
     words = [re.sub(r"^socket,id=(\w+),fd=\d+", rf"socket,id=\1,path={folder}/\1.sock", word) for word in command]
@@ -111,7 +127,8 @@ def measure(stack):
     with tempfile.TemporaryDirectory(prefix="by-hand-") as folder:
         for _ in range(ROUNDS):
             starts.append(load.timed(client.VM.start, vm, False, False) * 1000)
-            command = command_line(stack.guest_processes()[0])
+            process = stack.guest_processes()[0]
+            command = with_disks(command_line(process), run_of(stack, process))
             time.sleep(RUNNING_SECONDS)
             stops.append(load.timed(client.VM.hard_shutdown, vm) * 1000)
             others.append(by_hand(command, Path(folder)))

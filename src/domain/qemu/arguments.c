@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "domain/disks.h"
-#include "value/json.h"
+#include "domain/qemu/block.h"
 
 #define FIRST_PORT_SLOT 0x10
 #define DEFAULT_ORDER   "cd"
@@ -239,48 +239,14 @@ bootindex(Line *line, char letter, guint rank)
 
 /* ---- Disks */
 
-static Value *
-file_node(Line *line, gsize index)
-{
-    const DomainStoreDisk *disk = &line->spec->run->disks.items[index];
-    Value *node = value_map_new(8);
-    value_map_set(node, "driver",
-                  value_string(line->spec->are_block_devices[index] ? "host_device" : "file"));
-    value_map_set(node, "filename", value_string(disk->path));
-    value_map_set(node, "read-only", value_bool(!disk->is_writable));
-    if (disk->is_writable)
-        value_map_set(node, "discard", value_string("unmap"));
-    return node;
-}
-
-/* The format is ours to say, never QEMU's to guess. Backing files are followed only where the storage service
- * made the image. */
-static void
-add_block_node(Line *line, gsize index)
-{
-    const DomainStoreDisk *disk = &line->spec->run->disks.items[index];
-    g_autoptr(Value) node = value_map_new(8);
-    value_map_set(node, "node-name", value_string_printf("disk-%s", disk->device));
-    value_map_set(node, "driver", value_string(disk->format));
-    value_map_set(node, "read-only", value_bool(!disk->is_writable));
-    if (disk->is_writable)
-        value_map_set(node, "discard", value_string("unmap"));
-    if (strcmp(disk->format, "qcow2") == 0 && disk->sr == NULL)
-        value_map_set(node, "backing", value_nil());
-    value_map_set(node, "file", file_node(line, index));
-    g_autoptr(GString) text = g_string_new(NULL);
-    json_write_value(text, node);
-    add(line, "-blockdev", "%s", text->str);
-}
-
 static void
 add_disk(Line *line, gsize index, guint rank)
 {
     const DomainStoreDisk *disk = &line->spec->run->disks.items[index];
     g_autofree char *boot = bootindex(line, 'c', rank);
-    add_block_node(line, index);
-    add(line, "-device", "virtio-blk-pci,id=vbd-%s,drive=disk-%s,bus=port%u,serial=%s%s", disk->device,
-        disk->device, line->n_ports++, disk->device, boot);
+    g_autofree char *node = qemu_block_node_name(disk);
+    add(line, "-device", "virtio-blk-pci,id=vbd-%s,drive=%s,bus=port%u,serial=%s%s", disk->device, node,
+        line->n_ports++, disk->device, boot);
 }
 
 static void
@@ -289,10 +255,8 @@ add_cdrom(Line *line, gsize index)
     const DomainStoreDisk *disk = &line->spec->run->disks.items[index];
     guint unit = line->n_cdroms++;
     g_autofree char *boot = bootindex(line, 'd', unit);
-    g_autofree char *drive =
-        disk->path == NULL ? g_strdup("") : g_strdup_printf(",drive=disk-%s", disk->device);
-    if (disk->path != NULL)
-        add_block_node(line, index);
+    g_autofree char *node = qemu_block_node_name(disk);
+    g_autofree char *drive = qemu_block_has_medium(disk) ? g_strconcat(",drive=", node, NULL) : g_strdup("");
     add(line, "-device", "ide-cd,id=vbd-%s,bus=ide.%u%s%s", disk->device, unit, drive, boot);
 }
 
@@ -383,6 +347,7 @@ qemu_arguments(const QemuSpec *spec)
     add_flag(&line, "-nodefaults");
     add_flag(&line, "-no-user-config");
     add_flag(&line, "-S");
+    add_flag(&line, "-preconfig"); /* the machine is made when its disks are attached and their nodes added */
     add(&line, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     /* An ended guest's QEMU waits for us: how it ended is never lost, whoever was down at that moment. */
     add(&line, "-action", "reboot=shutdown,shutdown=pause,panic=pause");

@@ -8,22 +8,22 @@
 typedef struct QemuSpec {
     const char *binary;
     const DomainStoreConfig *config;
-    const DomainStoreRun *run; /* machine, accel, disks with path and format, nics */
+    const DomainStoreRun *run; /* machine, accel, disks, attached or not, nics */
     const char *run_dir;
     int run_dir_fd; /* the same, open: QEMU makes the VNC socket itself, and its path may be too long for one
                      */
     int qmp_fd;     /* listening Unix sockets */
     int serial_fd;
     int agent_fd;
-    const int *tap_fds;                /* per nic; -1: user networking */
-    const gboolean *are_block_devices; /* per disk */
-    gint64 now_s;                      /* seconds since 1970: the guest's clock starts here plus its offset */
+    const int *tap_fds; /* per nic; -1: user networking */
+    gint64 now_s;       /* seconds since 1970: the guest's clock starts here plus its offset */
 } QemuSpec;
 
 /* Root ports kept free for devices that are plugged in later. */
 #define QEMU_SPARE_PORTS 4
 
-/** qemu_arguments: NULL-terminated, with the binary first. The configuration has been checked. */
+/** qemu_arguments: NULL-terminated, with the binary first. The configuration has been checked. Before it
+ * makes its machine, this QEMU waits for the nodes of the disks and x-exit-preconfig. */
 char **qemu_arguments(const QemuSpec *spec);
 
 /** qemu_has_graphics: whether the VM has a graphics card, and so a VNC console. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Command lines: tests/golden/qemu/NAME.json is a configuration with its run, NAME.args the line, one
- * argument per line.
+ * argument per line, and then the node of each disk that has a medium.
  *
  *   UPDATE_GOLDEN=1 <this test>      writes the .args files anew; read the difference before committing it */
 #include "domain/qemu/arguments.h"
@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "domain/disks.h"
+#include "domain/qemu/block.h"
 #include "value/json.h"
 
 #define MAX_BYTES 100000
@@ -47,6 +48,20 @@ make_run(const DomainStoreConfig *config, Value *row, DomainStoreRun *ret)
     ret->rtc_timeoffset = g_strdup(value_map_get_string(row, "timeoffset", "0"));
 }
 
+static void
+add_nodes(GString *lines, const DomainStoreDiskList *disks)
+{
+    for (gsize i = 0; i < disks->n; i++) {
+        if (!qemu_block_has_medium(&disks->items[i]))
+            continue;
+        g_autoptr(Value) node =
+            qemu_block_node(&disks->items[i], g_str_has_prefix(disks->items[i].path, "/dev/"));
+        g_string_append(lines, "blockdev-add ");
+        json_write_value(lines, node);
+        g_string_append_c(lines, '\n');
+    }
+}
+
 static char *
 make_line(Value *row)
 {
@@ -58,12 +73,8 @@ make_line(Value *row)
     make_run(&config, row, &run);
     gboolean has_taps = value_map_get(row, "taps") != NULL;
     g_autofree int *taps = g_new(int, run.nics.n + 1);
-    g_autofree gboolean *are_block_devices = g_new0(gboolean, run.disks.n + 1);
     for (gsize i = 0; i < run.nics.n; i++)
         taps[i] = has_taps ? 20 + (int)i : -1;
-    for (gsize i = 0; i < run.disks.n; i++)
-        are_block_devices[i] =
-            run.disks.items[i].path != NULL && g_str_has_prefix(run.disks.items[i].path, "/dev/");
     QemuSpec spec = {.binary = "qemu-system-x86_64",
                      .config = &config,
                      .run = &run,
@@ -73,11 +84,13 @@ make_line(Value *row)
                      .serial_fd = 11,
                      .agent_fd = 12,
                      .tap_fds = taps,
-                     .are_block_devices = are_block_devices,
                      .now_s = 1700000000};
     g_auto(GStrv) args = qemu_arguments(&spec);
-    g_autofree char *lines = g_strjoinv("\n", args);
-    return g_strconcat(lines, "\n", NULL);
+    GString *lines = g_string_new(NULL);
+    for (char **arg = args; *arg != NULL; arg++)
+        g_string_append_printf(lines, "%s\n", *arg);
+    add_nodes(lines, &run.disks);
+    return g_string_free(lines, FALSE);
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "base/process.h"
 #include "domain/disks.h"
 #include "domain/qemu/arguments.h"
+#include "domain/qemu/block.h"
 #include "domain/qemu/process.h"
 #include "domain/qemu/qmp.h"
 #include "domain/qemu/tap.h"
@@ -177,14 +178,12 @@ check_networks(const DomainStoreConfig *config, GError **error)
 }
 
 static gboolean
-qemu_build(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+check_boot(const DomainStoreConfig *config, GError **error)
 {
     static const char *const no_bootloader[] = {"bootloaders are not run here: give kernel and ramdisk",
                                                 NULL};
-    const DomainVmBuilderInfo *ty = &guest->config->vm.ty;
-    if (!check_networks(guest->config, error))
-        return FALSE;
-    if (!qemu_has_bootable_device(guest->config))
+    const DomainVmBuilderInfo *ty = &config->vm.ty;
+    if (!qemu_has_bootable_device(config))
         return domain_error_no_bootable_device(error);
     if (ty->tag == DOMAIN_VM_BUILDER_INFO_HVM)
         return TRUE;
@@ -194,7 +193,7 @@ qemu_build(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
            check_readable("ramdisk", ty->pv.boot.direct.ramdisk, error);
 }
 
-/* ---- Starting: descriptors first, then the process, then its greeting */
+/* ---- The process: descriptors first */
 
 typedef struct Launch {
     GArray *fds; /* int; inherited by QEMU and closed here afterwards */
@@ -203,7 +202,6 @@ typedef struct Launch {
     int serial_fd;
     int agent_fd;
     int *tap_fds;
-    gboolean *are_block_devices;
 } Launch;
 
 static void
@@ -213,7 +211,6 @@ launch_clear(Launch *launch)
         close(g_array_index(launch->fds, int, i));
     g_clear_pointer(&launch->fds, g_array_unref);
     g_clear_pointer(&launch->tap_fds, g_free);
-    g_clear_pointer(&launch->are_block_devices, g_free);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Launch, launch_clear)
 
@@ -269,23 +266,6 @@ open_taps(Launch *launch, DomainGuest *guest, GError **error)
 }
 
 static gboolean
-look_at_disks(Launch *launch, const DomainGuest *guest, GError **error)
-{
-    const DomainStoreDiskList *disks = &guest->run->disks;
-    launch->are_block_devices = g_new0(gboolean, disks->n + 1);
-    for (gsize i = 0; i < disks->n; i++) {
-        struct stat status;
-        const char *path = disks->items[i].path;
-        if (path == NULL)
-            continue;
-        if (stat(path, &status) < 0)
-            return base_error_errno(error, errno, "disk %s: '%s'", disks->items[i].id, path);
-        launch->are_block_devices[i] = S_ISBLK(status.st_mode);
-    }
-    return TRUE;
-}
-
-static gboolean
 prepare(Launch *launch, DomainGuest *guest, GError **error)
 {
     launch->fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -293,7 +273,7 @@ prepare(Launch *launch, DomainGuest *guest, GError **error)
            listen_in(launch, guest, "qmp.sock", &launch->qmp_fd, error) &&
            listen_in(launch, guest, "serial.sock", &launch->serial_fd, error) &&
            listen_in(launch, guest, "agent.sock", &launch->agent_fd, error) &&
-           open_taps(launch, guest, error) && look_at_disks(launch, guest, error);
+           open_taps(launch, guest, error);
 }
 
 static gboolean
@@ -308,7 +288,6 @@ spawn(QemuBackend *backend, DomainGuest *guest, const Launch *launch, GError **e
                      .serial_fd = launch->serial_fd,
                      .agent_fd = launch->agent_fd,
                      .tap_fds = launch->tap_fds,
-                     .are_block_devices = launch->are_block_devices,
                      .now_s = g_get_real_time() / G_USEC_PER_SEC};
     g_auto(GStrv) args = qemu_arguments(&spec);
     g_autofree char *line = g_strjoinv(" ", args);
@@ -336,44 +315,34 @@ connect_qmp(DomainGuest *guest, GError **error)
     return TRUE;
 }
 
-/* QEMU's own words on why it would not start. */
-static void
-explain(const DomainGuest *guest, GError **error)
-{
-    if (error == NULL || !g_error_matches(*error, BASE_ERROR, BASE_ERROR_IO))
-        return;
-    g_autofree char *path = g_build_filename(guest->run_dir, "qemu.log", NULL);
-    g_autofree char *tail = qemu_process_log_tail(path);
-    if (*tail == '\0')
-        return;
-    g_clear_error(error);
-    base_error_set(error, BASE_ERROR_FAILED, "%s", tail);
-}
-
 static gboolean
-qemu_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+launch_process(DomainGuest *guest, GError **error)
 {
-    QemuBackend *qemu = qemu_of(backend);
     g_auto(Launch) launch = {0};
-    QemuGuest *data = ensure_data(qemu, guest);
+    QemuBackend *qemu = ((QemuGuest *)guest->data)->backend;
     const char *machine = guest->config->machine == NULL ? qemu->machine : guest->config->machine;
     g_free(guest->run->machine);
     guest->run->machine = g_strdup(machine);
     g_free(guest->run->accel);
     guest->run->accel = g_strdup(qemu->accel);
-
     if (!prepare(&launch, guest, error) || !spawn(qemu, guest, &launch, error) || !guest->save(guest, error))
         return FALSE;
     /* Our copies of the listening ends go first: if QEMU dies, the connection must break. */
     gboolean is_connected = connect_qmp(guest, error);
     launch_clear(&launch);
-    if (is_connected && qmp_negotiate(data->qmp, START_TIMEOUT_MS, cancellable, error))
-        return TRUE;
-    explain(guest, error);
-    return FALSE;
+    return is_connected;
 }
 
-/* ---- Driving */
+/* The process needs half of its start for itself; meanwhile the disks are attached. */
+static gboolean
+qemu_build(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    ensure_data(qemu_of(backend), guest);
+    return check_networks(guest->config, error) && check_boot(guest->config, error) &&
+           launch_process(guest, error);
+}
+
+/* ---- The machine, once the disks are attached: their nodes, then all that uses them */
 
 /* A connection that could not be made when the guest was taken up is tried again. */
 static gboolean
@@ -389,6 +358,70 @@ execute(DomainGuest *guest, const char *command, Value *args, guint timeout_ms, 
     }
     return qmp_execute(data->qmp, command, g_steal_pointer(&owned), timeout_ms, cancellable, ret, error);
 }
+
+/* QEMU's own words on why it would not start. */
+static void
+explain(const DomainGuest *guest, GError **error)
+{
+    if (error == NULL || !g_error_matches(*error, BASE_ERROR, BASE_ERROR_IO))
+        return;
+    g_autofree char *path = g_build_filename(guest->run_dir, "qemu.log", NULL);
+    g_autofree char *tail = qemu_process_log_tail(path);
+    if (*tail == '\0')
+        return;
+    g_clear_error(error);
+    base_error_set(error, BASE_ERROR_FAILED, "%s", tail);
+}
+
+static GPtrArray *
+make_nodes(const DomainStoreDiskList *disks, GError **error)
+{
+    g_autoptr(GPtrArray) nodes = g_ptr_array_new_with_free_func((GDestroyNotify)value_unref);
+    for (gsize i = 0; i < disks->n; i++) {
+        const DomainStoreDisk *disk = &disks->items[i];
+        struct stat status;
+        if (disk->path == NULL)
+            continue;
+        if (stat(disk->path, &status) < 0) {
+            base_error_errno(error, errno, "disk %s: '%s'", disk->id, disk->path);
+            return NULL;
+        }
+        g_ptr_array_add(nodes, qemu_block_node(disk, S_ISBLK(status.st_mode)));
+    }
+    return g_steal_pointer(&nodes);
+}
+
+static gboolean
+make_machine(DomainGuest *guest, GPtrArray *nodes, GCancellable *cancellable, GError **error)
+{
+    const QemuGuest *data = guest->data;
+    if (!qmp_negotiate(data->qmp, START_TIMEOUT_MS, cancellable, error))
+        return FALSE;
+    for (guint i = 0; i < nodes->len; i++) {
+        Value *node = g_steal_pointer(&nodes->pdata[i]);
+        if (!execute(guest, "blockdev-add", node, START_TIMEOUT_MS, cancellable, NULL, error))
+            return FALSE;
+    }
+    return execute(guest, "x-exit-preconfig", NULL, START_TIMEOUT_MS, cancellable, NULL, error);
+}
+
+static gboolean
+qemu_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    const QemuGuest *data = ensure_data(qemu_of(backend), guest);
+    g_autoptr(GPtrArray) nodes = make_nodes(&guest->run->disks, error);
+    if (nodes == NULL)
+        return FALSE;
+    /* The process of an earlier try may have been ended; one of an earlier service is not connected yet. */
+    gboolean is_there =
+        guest->run->pid == 0 ? launch_process(guest, error) : data->qmp != NULL || connect_qmp(guest, error);
+    if (is_there && make_machine(guest, nodes, cancellable, error))
+        return TRUE;
+    explain(guest, error);
+    return FALSE;
+}
+
+/* ---- Driving */
 
 static gboolean
 qemu_pause(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
