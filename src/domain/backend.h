@@ -19,7 +19,9 @@ struct DomainGuest {
     const DomainStoreConfig *config; /* in force for this domain */
     DomainStoreRun *run;             /* the back end fills in machine, accel, pid, pid_start, and nics */
     const char *run_dir;
-    gpointer data; /* the back end's own; freed by release */
+    gboolean
+        is_incoming; /* start leaves it waiting for restore instead of at its firmware's first instruction */
+    gpointer data;   /* the back end's own; freed by release */
     gboolean (*save)(DomainGuest *guest,
                      GError **error); /* writes run down now: for what must not be forgotten in a crash */
     gpointer owner;                   /* of save */
@@ -47,6 +49,18 @@ typedef enum DomainGuestStatus {
     DOMAIN_GUEST_STATUS_CRASHED,
 } DomainGuestStatus;
 
+/* A guest's whole state on its way to or from a file, block device, pipe or socket. */
+typedef struct DomainStream {
+    int fd;           /* at the place where the state begins; stays the caller's */
+    gboolean is_live; /* of save: the guest runs on until all but the last of it is written. Else the caller
+                         has paused it */
+    /* (nullable): told several times a second how much is done (0 to 1; of restore always 0). FALSE with an
+     * error ends the transfer. */
+    gboolean (*progress)(gpointer data, double fraction, GError **error);
+    gpointer data; /* of progress */
+    GCancellable *cancellable;
+} DomainStream;
+
 typedef struct DomainBackendClass {
     const char *name;
     void (*free)(DomainBackend *backend);
@@ -60,6 +74,17 @@ typedef struct DomainBackendClass {
                         GError **error);
     /* Presses the power button and returns; the guest's event tells of the rest. */
     gboolean (*ask_shutdown)(DomainBackend *backend, DomainGuest *guest, GError **error);
+    /* Writes the guest's state. On success the guest is paused and has let go of its disks; unpause takes
+     * them again. After a failure it is as it was, or paused: unpause lets it run in either case. */
+    gboolean (*save)(DomainBackend *backend, DomainGuest *guest, const DomainStream *stream, GError **error);
+    /* Ends a save that an earlier service has left at work. Fine if there is none. */
+    gboolean (*abort_save)(DomainBackend *backend, DomainGuest *guest, GError **error);
+    /* Reads a state into a guest that was started with is_incoming, and leaves it paused; its disks are not
+     * touched before unpause. After a failure the guest is of no use: stop it. */
+    gboolean (*restore)(DomainBackend *backend, DomainGuest *guest, const DomainStream *stream,
+                        GError **error);
+    /* Tells the networks where the running guest is now. */
+    gboolean (*announce)(DomainBackend *backend, DomainGuest *guest, GError **error);
     gboolean (*dump_core)(DomainBackend *backend, DomainGuest *guest, const char *path, GError **error);
     /* When this returns TRUE nothing of the guest is at work and its disks are closed. Fine if that is so
      * already. */

@@ -3,8 +3,11 @@
 #include "domain/fake/fake.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
 
 #define MAX_LOG_BYTES (1024 * 1024)
 
@@ -12,6 +15,8 @@ typedef struct FakeGuest {
     gint64 domid;
     DomainGuestStatus status;
     gboolean ignores_shutdown;
+    gboolean awaits_state;
+    gint64 memory; /* what a state carries: a number of the guest's own */
 } FakeGuest;
 
 typedef struct FakeBackend {
@@ -86,6 +91,8 @@ fake_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
     made->domid = guest->run->domid;
     made->status = DOMAIN_GUEST_STATUS_PAUSED;
     made->ignores_shutdown = ignores_shutdown(guest->config);
+    made->awaits_state = guest->is_incoming;
+    made->memory = g_random_int();
     g_hash_table_insert(fake->guests, g_strdup(guest->id), made);
     g_free(guest->run->machine);
     guest->run->machine = g_strdup("fake");
@@ -103,6 +110,8 @@ set_status(DomainBackend *backend, const char *call, DomainGuest *guest, DomainG
     FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
     if (found == NULL)
         return base_error_set(error, BASE_ERROR_FAILED, "%s is not there", guest->id);
+    if (found->awaits_state)
+        return base_error_set(error, BASE_ERROR_FAILED, "%s has no state yet", guest->id);
     found->status = status;
     return TRUE;
 }
@@ -206,7 +215,10 @@ domain_fake_act(DomainBackend *backend, const char *id, DomainGuestEvent event, 
     return is_there;
 }
 
-/* ---- Storage */
+/* ---- States: one line of text */
+
+#define STATE_PREFIX "state of a fake guest: "
+#define STATE_MAX    64
 
 static void
 wake(GCancellable *cancellable, gpointer data)
@@ -231,6 +243,79 @@ wait_unblocked(FakeBackend *fake, GCancellable *cancellable, GError **error)
         return base_error_set(error, BASE_ERROR_CANCELLED, "cancelled");
     return TRUE;
 }
+
+/* Under the lock. */
+static FakeGuest *
+find_locked(FakeBackend *fake, const char *call, const DomainGuest *guest, GError **error)
+{
+    if (!count_locked(fake, call, guest->id, error))
+        return NULL;
+    FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
+    if (found == NULL)
+        base_error_set(error, BASE_ERROR_FAILED, "%s is not there", guest->id);
+    return found;
+}
+
+static gboolean
+fake_save(DomainBackend *backend, DomainGuest *guest, const DomainStream *stream, GError **error)
+{
+    FakeBackend *fake = fake_of(backend);
+    if ((stream->progress != NULL && !stream->progress(stream->data, 0.5, error)) ||
+        !wait_unblocked(fake, stream->cancellable, error))
+        return FALSE;
+    g_mutex_lock(&fake->lock);
+    FakeGuest *found = find_locked(fake, "save", guest, error);
+    gint64 memory = found == NULL ? 0 : found->memory;
+    if (found != NULL)
+        found->status = DOMAIN_GUEST_STATUS_PAUSED;
+    g_mutex_unlock(&fake->lock);
+    g_autofree char *text = g_strdup_printf(STATE_PREFIX "%" G_GINT64_FORMAT "\n", memory);
+    return found != NULL && base_fd_write_all(stream->fd, text, strlen(text), error);
+}
+
+static gboolean
+fake_abort_save(DomainBackend *backend, DomainGuest *guest, GError **error)
+{
+    return count(fake_of(backend), "abort-save", guest, error);
+}
+
+/* Byte by byte: nothing behind the line is ours. */
+static gboolean
+read_state(int fd, gint64 *ret_memory, GError **error)
+{
+    char text[STATE_MAX] = "";
+    gsize length = 0;
+    while (length + 1 < sizeof text && read(fd, text + length, 1) == 1 && text[length] != '\n')
+        length++;
+    text[length] = '\0';
+    if (!g_str_has_prefix(text, STATE_PREFIX) || !base_int_parse(text + strlen(STATE_PREFIX), ret_memory))
+        return base_error_set(error, BASE_ERROR_INVALID, "no state of a fake guest");
+    return TRUE;
+}
+
+static gboolean
+fake_restore(DomainBackend *backend, DomainGuest *guest, const DomainStream *stream, GError **error)
+{
+    FakeBackend *fake = fake_of(backend);
+    gint64 memory = 0;
+    if (!wait_unblocked(fake, stream->cancellable, error) || !read_state(stream->fd, &memory, error))
+        return FALSE;
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    FakeGuest *found = find_locked(fake, "restore", guest, error);
+    if (found == NULL)
+        return FALSE;
+    found->memory = memory;
+    found->awaits_state = FALSE;
+    return TRUE;
+}
+
+static gboolean
+fake_announce(DomainBackend *backend, DomainGuest *guest, GError **error)
+{
+    return count(fake_of(backend), "announce", guest, error);
+}
+
+/* ---- Storage */
 
 static gboolean
 storage_attach(gpointer data, const char *dp, const char *sr, const char *vdi, gboolean is_writable,
@@ -312,6 +397,10 @@ static const DomainBackendClass fake_class = {
     .pause = fake_pause,
     .unpause = fake_unpause,
     .ask_shutdown = fake_ask_shutdown,
+    .save = fake_save,
+    .abort_save = fake_abort_save,
+    .restore = fake_restore,
+    .announce = fake_announce,
     .dump_core = fake_dump_core,
     .stop = fake_stop,
     .adopt = fake_adopt,
@@ -395,6 +484,15 @@ domain_fake_n_attached(DomainBackend *backend)
     FakeBackend *fake = fake_of(backend);
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
     return g_hash_table_size(fake->datapaths);
+}
+
+gint64
+domain_fake_memory(DomainBackend *backend, const char *id)
+{
+    FakeBackend *fake = fake_of(backend);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    const FakeGuest *found = g_hash_table_lookup(fake->guests, id);
+    return found == NULL ? -1 : found->memory;
 }
 
 char *

@@ -21,7 +21,8 @@ void domain_fake_fail_at(DomainBackend *backend, guint n);
 /** domain_fake_has_failed: whether that call has come. */
 gboolean domain_fake_has_failed(DomainBackend *backend);
 
-/** domain_fake_block: calls of storage attach wait until this is taken back, or they are cancelled. */
+/** domain_fake_block: calls of storage attach, save and restore wait until this is taken back, or they are
+ * cancelled. */
 void domain_fake_block(DomainBackend *backend, gboolean is_blocked);
 
 /** domain_fake_act: the guest does something by itself. FALSE if it is not there. */
@@ -33,6 +34,10 @@ guint domain_fake_n_guests(DomainBackend *backend);
 guint domain_fake_n_ended(DomainBackend *backend);
 /** domain_fake_n_attached: datapaths attached. */
 guint domain_fake_n_attached(DomainBackend *backend);
+
+/** domain_fake_memory: a number that a guest gets at its start and takes along wherever its state goes; -1
+ * without a guest. */
+gint64 domain_fake_memory(DomainBackend *backend, const char *id);
 
 /** domain_fake_log: what was asked, one line each: "start demo", "attach vbd/demo/xvda". The caller frees it.
  */

@@ -348,6 +348,8 @@ qemu_arguments(const QemuSpec *spec)
     add_flag(&line, "-no-user-config");
     add_flag(&line, "-S");
     add_flag(&line, "-preconfig"); /* the machine is made when its disks are attached and their nodes added */
+    if (spec->is_incoming)
+        add(&line, "-incoming", "defer");
     add(&line, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     /* An ended guest's QEMU waits for us: how it ended is never lost, whoever was down at that moment. */
     add(&line, "-action", "reboot=shutdown,shutdown=pause,panic=pause");

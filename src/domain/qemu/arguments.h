@@ -15,8 +15,9 @@ typedef struct QemuSpec {
     int qmp_fd;     /* listening Unix sockets */
     int serial_fd;
     int agent_fd;
-    const int *tap_fds; /* per nic; -1: user networking */
-    gint64 now_s;       /* seconds since 1970: the guest's clock starts here plus its offset */
+    const int *tap_fds;   /* per nic; -1: user networking */
+    gboolean is_incoming; /* wait for a state instead of booting */
+    gint64 now_s;         /* seconds since 1970: the guest's clock starts here plus its offset */
 } QemuSpec;
 
 /* Root ports kept free for devices that are plugged in later. */

@@ -84,6 +84,7 @@ make_line(Value *row)
                      .serial_fd = 11,
                      .agent_fd = 12,
                      .tap_fds = taps,
+                     .is_incoming = value_map_get(row, "incoming") != NULL,
                      .now_s = 1700000000};
     g_auto(GStrv) args = qemu_arguments(&spec);
     GString *lines = g_string_new(NULL);

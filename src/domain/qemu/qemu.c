@@ -16,8 +16,9 @@
 #include "domain/disks.h"
 #include "domain/qemu/arguments.h"
 #include "domain/qemu/block.h"
+#include "domain/qemu/guest.h"
 #include "domain/qemu/process.h"
-#include "domain/qemu/qmp.h"
+#include "domain/qemu/stream.h"
 #include "domain/qemu/tap.h"
 
 #define START_TIMEOUT_MS   30000 /* a loaded host; a healthy one needs 50 */
@@ -28,30 +29,6 @@
 #define SERIAL_LOG_CHECK_S   20
 
 #define DUMP_TIMEOUT_MS (10 * 60 * 1000)
-
-typedef struct QemuBackend {
-    DomainBackend base;
-    char *binary;
-    char *accel;
-    char *machine; /* the newest Q35 the binary has, by its full name */
-    GMainContext *context;
-} QemuBackend;
-
-/* DomainGuest.data */
-typedef struct QemuGuest {
-    QemuBackend *backend;
-    char *id;
-    gint64 domid;
-    int pidfd;
-    Qmp *qmp; /* NULL: not connected */
-    GSource *log_check;
-} QemuGuest;
-
-static QemuBackend *
-qemu_of(DomainBackend *backend)
-{
-    return (QemuBackend *)backend;
-}
 
 /* ---- Events */
 
@@ -85,12 +62,15 @@ member_int(Value *data, const char *key)
 static void
 qmp_event(gpointer owner, const char *name, Value *data)
 {
-    const QemuGuest *guest = owner;
+    QemuGuest *guest = owner;
     DomainBackend *backend = &guest->backend->base;
     DomainGuestEvent event = DOMAIN_GUEST_EVENT_NONE;
     gint64 number = 0;
     if (name == NULL) {
         event = DOMAIN_GUEST_GONE;
+        qemu_stream_event(guest, NULL);
+    } else if (strcmp(name, "MIGRATION") == 0 && data != NULL) {
+        qemu_stream_event(guest, data);
     } else if (strcmp(name, "SHUTDOWN") == 0) {
         event = event_of_shutdown(data);
     } else if (strcmp(name, "GUEST_PANICKED") == 0) {
@@ -136,17 +116,19 @@ unwatch_log(QemuGuest *data)
 
 /* ---- Making */
 
-static QemuGuest *
-ensure_data(QemuBackend *backend, DomainGuest *guest)
+QemuGuest *
+qemu_guest_data(DomainBackend *backend, DomainGuest *guest)
 {
     QemuGuest *data = guest->data;
     if (data != NULL)
         return data;
     data = g_new0(QemuGuest, 1);
-    data->backend = backend;
+    data->backend = qemu_of(backend);
     data->id = g_strdup(guest->id);
     data->domid = guest->run->domid;
     data->pidfd = -1;
+    g_mutex_init(&data->lock);
+    g_cond_init(&data->changed);
     guest->data = data;
     watch_log(data, guest);
     return data;
@@ -155,7 +137,7 @@ ensure_data(QemuBackend *backend, DomainGuest *guest)
 static gboolean
 qemu_create(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
 {
-    ensure_data(qemu_of(backend), guest);
+    qemu_guest_data(backend, guest);
     return TRUE;
 }
 
@@ -288,6 +270,7 @@ spawn(QemuBackend *backend, DomainGuest *guest, const Launch *launch, GError **e
                      .serial_fd = launch->serial_fd,
                      .agent_fd = launch->agent_fd,
                      .tap_fds = launch->tap_fds,
+                     .is_incoming = guest->is_incoming,
                      .now_s = g_get_real_time() / G_USEC_PER_SEC};
     g_auto(GStrv) args = qemu_arguments(&spec);
     g_autofree char *line = g_strjoinv(" ", args);
@@ -311,6 +294,7 @@ connect_qmp(DomainGuest *guest, GError **error)
     int fd = qemu_socket_connect(path, error);
     if (fd < 0)
         return FALSE;
+    data->is_gone = FALSE;
     data->qmp = qmp_new(data->backend->context, fd, qmp_event, data);
     return TRUE;
 }
@@ -337,7 +321,7 @@ launch_process(DomainGuest *guest, GError **error)
 static gboolean
 qemu_build(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
 {
-    ensure_data(qemu_of(backend), guest);
+    qemu_guest_data(backend, guest);
     return check_networks(guest->config, error) && check_boot(guest->config, error) &&
            launch_process(guest, error);
 }
@@ -345,23 +329,32 @@ qemu_build(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
 /* ---- The machine, once the disks are attached: their nodes, then all that uses them */
 
 /* A connection that could not be made when the guest was taken up is tried again. */
-static gboolean
-execute(DomainGuest *guest, const char *command, Value *args, guint timeout_ms, GCancellable *cancellable,
-        Value **ret, GError **error)
+gboolean
+qemu_guest_connect(DomainGuest *guest, GCancellable *cancellable, GError **error)
+{
+    QemuGuest *data = guest->data;
+    if (data->qmp != NULL)
+        return TRUE;
+    if (connect_qmp(guest, error) && qmp_negotiate(data->qmp, ADOPT_TIMEOUT_MS, cancellable, error))
+        return TRUE;
+    g_clear_pointer(&data->qmp, qmp_free);
+    return FALSE;
+}
+
+gboolean
+qemu_guest_execute(DomainGuest *guest, const char *command, Value *args, guint timeout_ms,
+                   GCancellable *cancellable, Value **ret, GError **error)
 {
     g_autoptr(Value) owned = args;
-    QemuGuest *data = guest->data;
-    if (data->qmp == NULL &&
-        (!connect_qmp(guest, error) || !qmp_negotiate(data->qmp, ADOPT_TIMEOUT_MS, cancellable, error))) {
-        g_clear_pointer(&data->qmp, qmp_free);
+    if (!qemu_guest_connect(guest, cancellable, error))
         return FALSE;
-    }
+    QemuGuest *data = guest->data;
     return qmp_execute(data->qmp, command, g_steal_pointer(&owned), timeout_ms, cancellable, ret, error);
 }
 
-/* QEMU's own words on why it would not start. */
-static void
-explain(const DomainGuest *guest, GError **error)
+/* Its log says why it would not start, or what it choked on. */
+void
+qemu_guest_explain(const DomainGuest *guest, GError **error)
 {
     if (error == NULL || !g_error_matches(*error, BASE_ERROR, BASE_ERROR_IO))
         return;
@@ -399,16 +392,16 @@ make_machine(DomainGuest *guest, GPtrArray *nodes, GCancellable *cancellable, GE
         return FALSE;
     for (guint i = 0; i < nodes->len; i++) {
         Value *node = g_steal_pointer(&nodes->pdata[i]);
-        if (!execute(guest, "blockdev-add", node, START_TIMEOUT_MS, cancellable, NULL, error))
+        if (!qemu_guest_execute(guest, "blockdev-add", node, START_TIMEOUT_MS, cancellable, NULL, error))
             return FALSE;
     }
-    return execute(guest, "x-exit-preconfig", NULL, START_TIMEOUT_MS, cancellable, NULL, error);
+    return qemu_guest_execute(guest, "x-exit-preconfig", NULL, START_TIMEOUT_MS, cancellable, NULL, error);
 }
 
 static gboolean
 qemu_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
 {
-    const QemuGuest *data = ensure_data(qemu_of(backend), guest);
+    const QemuGuest *data = qemu_guest_data(backend, guest);
     g_autoptr(GPtrArray) nodes = make_nodes(&guest->run->disks, error);
     if (nodes == NULL)
         return FALSE;
@@ -417,7 +410,7 @@ qemu_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
         guest->run->pid == 0 ? launch_process(guest, error) : data->qmp != NULL || connect_qmp(guest, error);
     if (is_there && make_machine(guest, nodes, cancellable, error))
         return TRUE;
-    explain(guest, error);
+    qemu_guest_explain(guest, error);
     return FALSE;
 }
 
@@ -426,19 +419,19 @@ qemu_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
 static gboolean
 qemu_pause(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
 {
-    return execute(guest, "stop", NULL, COMMAND_TIMEOUT_MS, cancellable, NULL, error);
+    return qemu_guest_execute(guest, "stop", NULL, COMMAND_TIMEOUT_MS, cancellable, NULL, error);
 }
 
 static gboolean
 qemu_unpause(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
 {
-    return execute(guest, "cont", NULL, COMMAND_TIMEOUT_MS, cancellable, NULL, error);
+    return qemu_guest_execute(guest, "cont", NULL, COMMAND_TIMEOUT_MS, cancellable, NULL, error);
 }
 
 static gboolean
 qemu_ask_shutdown(DomainBackend *backend, DomainGuest *guest, GError **error)
 {
-    return execute(guest, "system_powerdown", NULL, COMMAND_TIMEOUT_MS, NULL, NULL, error);
+    return qemu_guest_execute(guest, "system_powerdown", NULL, COMMAND_TIMEOUT_MS, NULL, NULL, error);
 }
 
 static gboolean
@@ -447,7 +440,7 @@ qemu_dump_core(DomainBackend *backend, DomainGuest *guest, const char *path, GEr
     Value *args = value_map_new(2);
     value_map_set(args, "paging", value_bool(FALSE));
     value_map_set(args, "protocol", value_string_printf("file:%s", path));
-    return execute(guest, "dump-guest-memory", args, DUMP_TIMEOUT_MS, NULL, NULL, error);
+    return qemu_guest_execute(guest, "dump-guest-memory", args, DUMP_TIMEOUT_MS, NULL, NULL, error);
 }
 
 /* ---- Ending */
@@ -475,7 +468,7 @@ end_unknown(DomainGuest *guest, GError **error)
 static gboolean
 qemu_stop(DomainBackend *backend, DomainGuest *guest, GError **error)
 {
-    QemuGuest *data = ensure_data(qemu_of(backend), guest);
+    QemuGuest *data = qemu_guest_data(backend, guest);
     if (guest->run->pid == 0)
         return end_unknown(guest, error);
     if (data->pidfd < 0)
@@ -496,6 +489,8 @@ qemu_release(DomainBackend *backend, DomainGuest *guest)
     unwatch_log(data);
     qmp_free(data->qmp);
     base_fd_clear(&data->pidfd);
+    g_mutex_clear(&data->lock);
+    g_cond_clear(&data->changed);
     g_free(data->id);
     g_free(data);
 }
@@ -524,14 +519,14 @@ status_of(const char *name)
 static gboolean
 qemu_adopt(DomainBackend *backend, DomainGuest *guest, DomainGuestStatus *ret_status, GError **error)
 {
-    QemuGuest *data = ensure_data(qemu_of(backend), guest);
+    QemuGuest *data = qemu_guest_data(backend, guest);
     g_autoptr(Value) reply = NULL;
     data->pidfd = qemu_process_open((pid_t)guest->run->pid, guest->run->pid_start);
     if (data->pidfd < 0) {
         *ret_status = DOMAIN_GUEST_STATUS_DEAD;
         return TRUE;
     }
-    if (!execute(guest, "query-status", NULL, ADOPT_TIMEOUT_MS, NULL, &reply, error))
+    if (!qemu_guest_execute(guest, "query-status", NULL, ADOPT_TIMEOUT_MS, NULL, &reply, error))
         return FALSE;
     gboolean is_map = value_kind(reply) == VALUE_MAP;
     *ret_status = status_of(is_map ? value_map_get_string(reply, "status", "") : "");
@@ -572,6 +567,10 @@ static const DomainBackendClass qemu_class = {
     .pause = qemu_pause,
     .unpause = qemu_unpause,
     .ask_shutdown = qemu_ask_shutdown,
+    .save = qemu_save,
+    .abort_save = qemu_abort_save,
+    .restore = qemu_restore,
+    .announce = qemu_announce,
     .dump_core = qemu_dump_core,
     .stop = qemu_stop,
     .adopt = qemu_adopt,

@@ -247,13 +247,36 @@ wait_for(Qmp *qmp, QmpCondition condition, gint64 id, guint timeout_ms, GCancell
 
 /* ---- Writing */
 
+/* As send(); a descriptor other than -1 goes with the first byte. */
+static ssize_t
+send_some(int socket_fd, const char *data, gsize length, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec piece = {(char *)data, length};
+    struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
+    if (fd >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        *header = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
+        memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    return sendmsg(socket_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* @fd: -1 for none */
 static gboolean
-write_all(Qmp *qmp, const char *data, gsize length, GError **error)
+write_all(Qmp *qmp, const char *data, gsize length, int fd, GError **error)
 {
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->write_lock);
     while (length > 0) {
-        ssize_t sent = send(qmp->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent = send_some(qmp->fd, data, length, fd);
         if (sent > 0) {
+            fd = -1;
             data += sent;
             length -= (gsize)sent;
             continue;
@@ -270,7 +293,7 @@ write_all(Qmp *qmp, const char *data, gsize length, GError **error)
 }
 
 static gboolean
-send_command(Qmp *qmp, const char *command, Value *args, gint64 id, GError **error)
+send_command(Qmp *qmp, const char *command, Value *args, int fd, gint64 id, GError **error)
 {
     g_autoptr(Value) message = value_map_new(3);
     value_map_set(message, "execute", value_string(command));
@@ -280,7 +303,7 @@ send_command(Qmp *qmp, const char *command, Value *args, gint64 id, GError **err
     g_autoptr(GString) line = g_string_new(NULL);
     json_write_value(line, message);
     g_string_append_c(line, '\n');
-    return write_all(qmp, line->str, line->len, error);
+    return write_all(qmp, line->str, line->len, fd, error);
 }
 
 static gint64
@@ -325,13 +348,13 @@ qmp_negotiate(Qmp *qmp, guint timeout_ms, GCancellable *cancellable, GError **er
            qmp_execute(qmp, "qmp_capabilities", NULL, timeout_ms, cancellable, NULL, error);
 }
 
-gboolean
-qmp_execute(Qmp *qmp, const char *command, Value *args, guint timeout_ms, GCancellable *cancellable,
-            Value **ret, GError **error)
+/* @args: (transfer none); @fd: -1 for none */
+static gboolean
+execute(Qmp *qmp, const char *command, Value *args, int fd, guint timeout_ms, GCancellable *cancellable,
+        Value **ret, GError **error)
 {
-    g_autoptr(Value) owned = args;
     gint64 id = reserve_id(qmp);
-    gboolean is_answered = send_command(qmp, command, owned, id, error) &&
+    gboolean is_answered = send_command(qmp, command, args, fd, id, error) &&
                            wait_for(qmp, has_reply, id, timeout_ms, cancellable, error);
     g_autoptr(Value) reply = take_waited(qmp, id);
     if (!is_answered) {
@@ -339,6 +362,22 @@ qmp_execute(Qmp *qmp, const char *command, Value *args, guint timeout_ms, GCance
         return FALSE;
     }
     return read_reply(command, reply, ret, error);
+}
+
+gboolean
+qmp_execute(Qmp *qmp, const char *command, Value *args, guint timeout_ms, GCancellable *cancellable,
+            Value **ret, GError **error)
+{
+    g_autoptr(Value) owned = args;
+    return execute(qmp, command, owned, -1, timeout_ms, cancellable, ret, error);
+}
+
+gboolean
+qmp_pass_fd(Qmp *qmp, const char *name, int fd, guint timeout_ms, GCancellable *cancellable, GError **error)
+{
+    g_autoptr(Value) args = value_map_new(1);
+    value_map_set(args, "fdname", value_string(name));
+    return execute(qmp, "getfd", args, fd, timeout_ms, cancellable, NULL, error);
 }
 
 gboolean

@@ -40,5 +40,10 @@ gboolean qmp_negotiate(Qmp *qmp, guint timeout_ms, GCancellable *cancellable, GE
 gboolean qmp_execute(Qmp *qmp, const char *command, Value *args, guint timeout_ms, GCancellable *cancellable,
                      Value **ret, GError **error);
 
+/** qmp_pass_fd: gives QEMU a copy of @fd, which commands can then call @name ("getfd"). Errors: as
+ * qmp_execute(). */
+gboolean qmp_pass_fd(Qmp *qmp, const char *name, int fd, guint timeout_ms, GCancellable *cancellable,
+                     GError **error);
+
 /** qmp_await_end: waits until the other end has closed the connection. Errors: BASE_ERROR_TIMED_OUT. */
 gboolean qmp_await_end(Qmp *qmp, guint timeout_ms, GError **error);

@@ -118,6 +118,51 @@ test_commands(void)
     g_assert_cmpstr(value_map_get_string(reply, "status", ""), ==, "running");
 }
 
+/* The peer answers getfd once a descriptor has come; what is written to its copy is there. */
+static gpointer
+take_descriptor(gpointer data)
+{
+    Peer *peer = data;
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    char line[256] = "";
+    struct iovec piece = {line, sizeof line - 1};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    int fd = -1;
+    g_assert_cmpint(recvmsg(peer->fd, &message, MSG_CMSG_CLOEXEC), >, 0);
+    g_assert_nonnull(strstr(line, "\"fdname\":\"it\""));
+    g_assert_nonnull(CMSG_FIRSTHDR(&message));
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+    g_assert_true(base_fd_write_all(fd, "passed", 6, NULL));
+    close(fd);
+    g_assert_true(base_fd_write_all(peer->fd, "{\"return\": {}, \"id\": 1}\n", 26, NULL));
+    return NULL;
+}
+
+static void
+test_descriptor(void)
+{
+    static const char *const script[] = {NULL};
+    g_autoptr(Peer) peer = peer_new(script);
+    g_autoptr(GError) error = NULL;
+    int ends[2];
+    char text[8] = "";
+    g_assert_cmpint(pipe(ends), ==, 0);
+    GThread *thread = g_thread_new("taker", take_descriptor, peer);
+    g_assert_true(qmp_pass_fd(peer->qmp, "it", ends[1], LONG_MS, NULL, &error));
+    g_assert_no_error(error);
+    g_thread_join(thread);
+    g_assert_cmpint(read(ends[0], text, sizeof text), ==, 6);
+    g_assert_cmpstr(text, ==, "passed");
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void
 test_refusal(void)
 {
@@ -204,6 +249,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/domain/qmp/replies-find-their-commands", test_commands);
+    g_test_add_func("/domain/qmp/descriptors-are-passed", test_descriptor);
     g_test_add_func("/domain/qmp/a-refusal-has-qemus-words", test_refusal);
     g_test_add_func("/domain/qmp/events-come-in-order-in-pieces-and-between-replies", test_events_between);
     g_test_add_func("/domain/qmp/silence-times-out", test_silence);

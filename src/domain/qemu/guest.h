@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The back end's own of one guest, for the files of this folder only. */
+#pragma once
+
+#include "domain/backend.h"
+#include "domain/qemu/qmp.h"
+
+typedef struct QemuBackend {
+    DomainBackend base;
+    char *binary;
+    char *accel;
+    char *machine; /* the newest Q35 the binary has, by its full name */
+    GMainContext *context;
+} QemuBackend;
+
+/* Where a guest's state is on its way, as QEMU's MIGRATION events tell. */
+typedef enum QemuStreamState {
+    QEMU_STREAM_NONE,
+    QEMU_STREAM_ACTIVE,
+    QEMU_STREAM_DONE,
+    QEMU_STREAM_FAILED,
+    QEMU_STREAM_CANCELLED,
+} QemuStreamState;
+
+/* DomainGuest.data */
+typedef struct QemuGuest {
+    QemuBackend *backend;
+    char *id;
+    gint64 domid;
+    int pidfd;
+    Qmp *qmp; /* NULL: not connected */
+    GSource *log_check;
+    GMutex lock; /* of what follows */
+    GCond changed;
+    QemuStreamState stream;
+    gboolean is_gone; /* the connection has ended */
+} QemuGuest;
+
+/** qemu_of: the back end's own struct. */
+static inline QemuBackend *
+qemu_of(DomainBackend *backend)
+{
+    return (QemuBackend *)backend;
+}
+
+/** qemu_guest_data: the guest's, made at the first call. */
+QemuGuest *qemu_guest_data(DomainBackend *backend, DomainGuest *guest);
+
+/** qemu_guest_connect: connects to the guest's monitor, unless that is so already. */
+gboolean qemu_guest_connect(DomainGuest *guest, GCancellable *cancellable, GError **error);
+
+/**
+ * qemu_guest_execute: qmp_execute() on the guest's monitor, connected first if need be.
+ * @args: (transfer full) (nullable)
+ */
+gboolean qemu_guest_execute(DomainGuest *guest, const char *command, Value *args, guint timeout_ms,
+                            GCancellable *cancellable, Value **ret, GError **error);
+
+/** qemu_guest_explain: replaces the error of a QEMU that has ended by its own last words, if it left any. */
+void qemu_guest_explain(const DomainGuest *guest, GError **error);
