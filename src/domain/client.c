@@ -241,6 +241,14 @@ domain_client_vm_add(DomainClient *client, const DomainContext *context, const D
 }
 
 gboolean
+domain_client_vm_register(DomainClient *client, const DomainContext *context, const DomainMetadataT *metadata,
+                          GError **error)
+{
+    return domain_client_call(client, context, "Vm.register",
+                              one_arg("t", domain_metadata_t_to_value(metadata)), NULL, error);
+}
+
+gboolean
 domain_client_vm_remove(DomainClient *client, const DomainContext *context, const char *id, GError **error)
 {
     return domain_client_call(client, context, "Vm.remove", id_arg(id), NULL, error);

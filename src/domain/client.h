@@ -61,6 +61,10 @@ gboolean domain_client_query(DomainClient *client, const DomainContext *context,
 /** domain_client_vm_add: registers @vm, or replaces its configuration (in force from the next start on). */
 gboolean domain_client_vm_add(DomainClient *client, const DomainContext *context, const DomainVmT *vm,
                               GError **error);
+/** domain_client_vm_register: registers the VM and its devices in place of all that was registered under its
+ * id. Errors: Bad_power_state if it has a domain. */
+gboolean domain_client_vm_register(DomainClient *client, const DomainContext *context,
+                                   const DomainMetadataT *metadata, GError **error);
 /** domain_client_vm_remove: Errors: Bad_power_state unless Halted or Suspended, Does_not_exist. */
 gboolean domain_client_vm_remove(DomainClient *client, const DomainContext *context, const char *id,
                                  GError **error);

@@ -77,6 +77,15 @@ is_device_name(const char *device)
     return TRUE;
 }
 
+static gboolean
+check_id(const char *kind, const char *id, const char *vm, GError **error)
+{
+    const char *device = domain_device_of(id, vm);
+    if (device != NULL && is_device_name(device))
+        return TRUE;
+    return base_error_set(error, BASE_ERROR_INVALID, "'%s' cannot be the id of a %s of VM %s", id, kind, vm);
+}
+
 /* ---- VBD */
 
 static gboolean
@@ -111,15 +120,19 @@ require_unplugged(DomainMachine *machine, const char *id, GError **error)
 }
 
 gboolean
+domain_vbd_check(const DomainVbdT *vbd, const char *vm, GError **error)
+{
+    return check_id("VBD", vbd->id, vm, error);
+}
+
+gboolean
 domain_vbd__add(DomainService *service, const DomainVbdAddArgs *args, char **ret_id, GError **error)
 {
     const char *id = args->t.id;
     g_autoptr(DomainMachine) machine = domain_service_find_of_device(service, "VBD", id, error);
-    if (machine == NULL || !require_unplugged(machine, id, error))
+    if (machine == NULL || !require_unplugged(machine, id, error) ||
+        !domain_vbd_check(&args->t, machine->id, error))
         return FALSE;
-    const char *device = domain_device_of(id, machine->id);
-    if (device == NULL || !is_device_name(device))
-        return base_error_set(error, BASE_ERROR_INVALID, "'%s' cannot be the id of a VBD", id);
     if (!domain_service_edit_config(service, machine, put_vbd, (gpointer)&args->t, error))
         return FALSE;
     domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VBD, id);
@@ -216,17 +229,23 @@ is_mac(const char *text)
 }
 
 gboolean
+domain_vif_check(const DomainVifT *vif, const char *vm, GError **error)
+{
+    if (!check_id("VIF", vif->id, vm, error))
+        return FALSE;
+    if (is_mac(vif->mac))
+        return TRUE;
+    return base_error_set(error, BASE_ERROR_INVALID, "VIF %s: '%s' is no MAC address", vif->id, vif->mac);
+}
+
+gboolean
 domain_vif__add(DomainService *service, const DomainVifAddArgs *args, char **ret_id, GError **error)
 {
     const char *id = args->t.id;
     g_autoptr(DomainMachine) machine = domain_service_find_of_device(service, "VIF", id, error);
-    if (machine == NULL || !require_unplugged(machine, id, error))
+    if (machine == NULL || !require_unplugged(machine, id, error) ||
+        !domain_vif_check(&args->t, machine->id, error))
         return FALSE;
-    const char *device = domain_device_of(id, machine->id);
-    if (device == NULL || !is_device_name(device))
-        return base_error_set(error, BASE_ERROR_INVALID, "'%s' cannot be the id of a VIF", id);
-    if (!is_mac(args->t.mac))
-        return base_error_set(error, BASE_ERROR_INVALID, "VIF %s: '%s' is no MAC address", id, args->t.mac);
     if (!domain_service_edit_config(service, machine, put_vif, (gpointer)&args->t, error))
         return FALSE;
     domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VIF, id);

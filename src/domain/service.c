@@ -82,6 +82,16 @@ domain_service_edit_config(DomainService *service, DomainMachine *machine, Domai
     return TRUE;
 }
 
+void
+domain_service_touch(DomainService *service, const DomainStoreConfig *config)
+{
+    for (gsize i = 0; i < config->vbds.n; i++)
+        domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VBD, config->vbds.items[i].id);
+    for (gsize i = 0; i < config->vifs.n; i++)
+        domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VIF, config->vifs.items[i].id);
+    domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VM, config->vm.id);
+}
+
 gboolean
 domain_service_remove(DomainService *service, DomainMachine *machine, GError **error)
 {
@@ -93,11 +103,7 @@ domain_service_remove(DomainService *service, DomainMachine *machine, GError **e
     machine->is_removed = TRUE;
     g_hash_table_remove(service->machines, machine->id);
     g_mutex_unlock(&service->lock);
-    for (gsize i = 0; i < config->data.vbds.n; i++)
-        domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VBD, config->data.vbds.items[i].id);
-    for (gsize i = 0; i < config->data.vifs.n; i++)
-        domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VIF, config->data.vifs.items[i].id);
-    domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VM, machine->id);
+    domain_service_touch(service, &config->data);
     return TRUE;
 }
 

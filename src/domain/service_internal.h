@@ -39,6 +39,14 @@ typedef gboolean (*DomainConfigEdit)(DomainStoreConfig *config, gpointer data, G
 gboolean domain_service_edit_config(DomainService *service, DomainMachine *machine, DomainConfigEdit edit,
                                     gpointer data, GError **error);
 
+/** domain_vbd_check: whether @vbd can be a device of @vm. Errors: BASE_ERROR_INVALID. */
+gboolean domain_vbd_check(const DomainVbdT *vbd, const char *vm, GError **error);
+/** domain_vif_check: the same of a network interface. */
+gboolean domain_vif_check(const DomainVifT *vif, const char *vm, GError **error);
+
+/** domain_service_touch: tells updates of the VM and all its devices. */
+void domain_service_touch(DomainService *service, const DomainStoreConfig *config);
+
 /** domain_service_remove: the VM with its files, not to be found any more. The head operation's thread. */
 gboolean domain_service_remove(DomainService *service, DomainMachine *machine, GError **error);
 

@@ -61,7 +61,7 @@ static const CallCase calls[] = {
     {"a-task-to-wait-for-is-unknown", "Task.wait", "[\"d\", \"t\", null, 1]", "Does_not_exist(Task, t)"},
     {"a-mac-is-wrong", "VIF.add", "[\"d\", {\"id\": \"vm.1\", \"position\": 1, \"mac\": \"52:54:00:00:00:0g\", \"backend\": [\"Local\", \"b\"]}]",
      "Internal_error(VIF vm.1: '52:54:00:00:00:0g' is no MAC address)"},
-    {"a-device-name-is-wrong", "VBD.add", "[\"d\", {\"id\": \"vm.a,b\", \"ty\": \"CDROM\"}]", "Internal_error('vm.a,b' cannot be the id of a VBD)"},
+    {"a-device-name-is-wrong", "VBD.add", "[\"d\", {\"id\": \"vm.a,b\", \"ty\": \"CDROM\"}]", "Internal_error('vm.a,b' cannot be the id of a VBD of VM vm)"},
     {"an-id-is-a-path", "Vm.add", "[\"d\", {\"id\": \"../x\", \"name\": \"\", \"ty\": [\"HVM\", {}], \"memory_static_max\": 16777216, \"vcpu_max\": 1, \"vcpus\": 1}]",
      "Internal_error('../x' cannot be the id of a VM)"},
     {"vcpus-are-too-many", "Vm.add", "[\"d\", {\"id\": \"x\", \"name\": \"\", \"ty\": [\"HVM\", {}], \"memory_static_max\": 16777216, \"vcpu_max\": 2, \"vcpus\": 3}]",
@@ -156,6 +156,37 @@ test_metadata(void)
     g_assert_cmpstr(value_get_string(id), ==, "vm");
     g_autoptr(Value) again = kit_must(kit, "Vm.export_metadata", "[\"d\", \"vm\"]");
     g_assert_true(value_equal(text, again));
+}
+
+#define REGISTERED                                                                                           \
+    "[\"d\", {\"vm\": {\"id\": \"vm\", \"name\": \"\", \"ty\": [\"HVM\", {}], \"memory_static_max\": "       \
+    "16777216, "                                                                                             \
+    "\"vcpu_max\": 1, \"vcpus\": 1}, \"vbds\": [{\"id\": \"%s\", \"ty\": \"CDROM\"}]}]"
+
+static void
+test_register_replaces_all(void)
+{
+    g_autoptr(Kit) kit = kit_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *good = g_strdup_printf(REGISTERED, "vm.xvdz");
+    g_autofree char *stray = g_strdup_printf(REGISTERED, "other.xvdz");
+    g_auto(DomainVbdEntryList) vbds = {0};
+    g_auto(DomainVifEntryList) vifs = {0};
+    kit_add_vm(kit, "vm", NULL);
+    g_assert_null(kit_call(kit, "Vm.register", stray, &error));
+    g_assert_cmpstr(error->message, ==, "Internal_error('other.xvdz' cannot be the id of a VBD of VM vm)");
+    g_clear_error(&error);
+    value_unref(kit_must(kit, "Vm.register", good));
+    kit_restart(kit);
+    g_assert_true(domain_client_vbd_list(kit->client, NULL, "vm", &vbds, NULL));
+    g_assert_cmpuint(vbds.n, ==, 1);
+    g_assert_cmpstr(vbds.items[0].config.id, ==, "vm.xvdz");
+    g_assert_true(domain_client_vif_list(kit->client, NULL, "vm", &vifs, NULL));
+    g_assert_cmpuint(vifs.n, ==, 0);
+
+    g_assert_true(domain_client_vm_start(kit->client, NULL, "vm", TRUE, &error));
+    g_assert_null(kit_call(kit, "Vm.register", good, &error));
+    g_assert_cmpstr(error->message, ==, "Bad_power_state(Paused, Halted)");
 }
 
 static void
@@ -401,6 +432,8 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/domain/service/register-replaces-a-vm-with-all-its-devices",
+                    test_register_replaces_all);
     g_test_add_func("/domain/service/every-method-is-found-by-both-spellings", test_names);
     for (gsize i = 0; i < G_N_ELEMENTS(calls); i++) {
         g_autofree char *path = g_strdup_printf("/domain/service/call/%s", calls[i].name);

@@ -45,12 +45,27 @@ check_vm(DomainService *service, const DomainVmT *vm, GError **error)
     return TRUE;
 }
 
+/* What an existing VM's configuration takes over of @data, a DomainMetadataT. */
 static gboolean
 replace_vm(DomainStoreConfig *config, gpointer data, GError **error)
 {
+    const DomainMetadataT *metadata = data;
     domain_vm_t_clear(&config->vm);
-    domain_vm_t_copy(data, &config->vm);
+    domain_vm_t_copy(&metadata->vm, &config->vm);
     return TRUE;
+}
+
+static gboolean
+replace_all(DomainStoreConfig *config, gpointer data, GError **error)
+{
+    const DomainMetadataT *metadata = data;
+    domain_vbd_t_list_clear(&config->vbds);
+    domain_vif_t_list_clear(&config->vifs);
+    domain_pci_t_list_clear(&config->pcis);
+    domain_vbd_t_list_copy(&metadata->vbds, &config->vbds);
+    domain_vif_t_list_copy(&metadata->vifs, &config->vifs);
+    domain_pci_t_list_copy(&metadata->pcis, &config->pcis);
+    return replace_vm(config, data, error);
 }
 
 /* A VM that is new: its file first, then the table, so that nobody starts what would not survive. Two adds of
@@ -76,24 +91,24 @@ add_new(DomainService *service, DomainStoreConfig *data, DomainMachine **ret_exi
 }
 
 static gboolean
-register_new(DomainService *service, const DomainVmT *vm, DomainMachine **ret_existing, GError **error)
+register_new(DomainService *service, const DomainMetadataT *metadata, DomainMachine **ret_existing,
+             GError **error)
 {
     g_auto(DomainStoreConfig) data = {.version = 1};
-    domain_vm_t_copy(vm, &data.vm);
-    return add_new(service, &data, ret_existing, error);
+    return replace_all(&data, (gpointer)metadata, error) && add_new(service, &data, ret_existing, error);
 }
 
 /* New or not; one that is removed while we look at it is new. */
 static gboolean
-register_vm(DomainService *service, const DomainVmT *vm, GError **error)
+register_vm(DomainService *service, const DomainMetadataT *metadata, DomainConfigEdit edit, GError **error)
 {
     for (;;) {
         g_autoptr(GError) reason = NULL;
-        g_autoptr(DomainMachine) machine = domain_service_find(service, vm->id, NULL);
-        if (machine == NULL && !register_new(service, vm, &machine, error))
+        g_autoptr(DomainMachine) machine = domain_service_find(service, metadata->vm.id, NULL);
+        if (machine == NULL && !register_new(service, metadata, &machine, error))
             return FALSE;
         if (machine == NULL ||
-            domain_service_edit_config(service, machine, replace_vm, (gpointer)vm, &reason))
+            domain_service_edit_config(service, machine, edit, (gpointer)metadata, &reason))
             return TRUE;
         if (!domain_error_is(reason, "Does_not_exist")) {
             g_propagate_error(error, g_steal_pointer(&reason));
@@ -105,10 +120,51 @@ register_vm(DomainService *service, const DomainVmT *vm, GError **error)
 gboolean
 domain_vm__add(DomainService *service, const DomainVmAddArgs *args, char **ret_id, GError **error)
 {
-    if (!check_vm(service, &args->t, error) || !register_vm(service, &args->t, error))
+    DomainMetadataT metadata = {.vm = args->t}; /* borrowed */
+    if (!check_vm(service, &args->t, error) || !register_vm(service, &metadata, replace_vm, error))
         return FALSE;
     domain_updates_touch(service->updates, DOMAIN_DYNAMIC_ID_VM, args->t.id);
     *ret_id = g_strdup(args->t.id);
+    return TRUE;
+}
+
+static gboolean
+check_devices(const DomainMetadataT *metadata, GError **error)
+{
+    for (gsize i = 0; i < metadata->vbds.n; i++) {
+        if (!domain_vbd_check(&metadata->vbds.items[i], metadata->vm.id, error))
+            return FALSE;
+    }
+    for (gsize i = 0; i < metadata->vifs.n; i++) {
+        if (!domain_vif_check(&metadata->vifs.items[i], metadata->vm.id, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Devices of a domain may not be taken from under it. */
+static gboolean
+require_no_domain(DomainMachine *machine, GError **error)
+{
+    g_autoptr(DomainView) view = domain_machine_view(machine);
+    return !view->has_domain ||
+           domain_error_bad_power_state(error, view->state.power_state, DOMAIN_POWER_STATE_HALTED);
+}
+
+gboolean
+domain_vm__register(DomainService *service, const DomainVmRegisterArgs *args, char **ret_id, GError **error)
+{
+    const DomainStoreConfig after = {.vm = args->t.vm, .vbds = args->t.vbds, .vifs = args->t.vifs};
+    g_autoptr(DomainMachine) machine = domain_service_find(service, args->t.vm.id, NULL);
+    g_autoptr(DomainConfig) before = machine == NULL ? NULL : domain_machine_config(machine);
+    if (!check_vm(service, &args->t.vm, error) || !check_devices(&args->t, error) ||
+        (machine != NULL && !require_no_domain(machine, error)) ||
+        !register_vm(service, &args->t, replace_all, error))
+        return FALSE;
+    if (before != NULL)
+        domain_service_touch(service, &before->data);
+    domain_service_touch(service, &after);
+    *ret_id = g_strdup(args->t.vm.id);
     return TRUE;
 }
 
@@ -196,22 +252,6 @@ domain_vm__export_metadata(DomainService *service, const DomainVmExportMetadataA
     GString *text = g_string_new(NULL);
     json_write_value(text, value);
     *ret_vm = g_string_free(text, FALSE);
-    return TRUE;
-}
-
-static gboolean
-check_devices(const DomainMetadataT *metadata, GError **error)
-{
-    for (gsize i = 0; i < metadata->vbds.n; i++) {
-        if (domain_device_of(metadata->vbds.items[i].id, metadata->vm.id) == NULL)
-            return base_error_set(error, BASE_ERROR_INVALID, "VBD %s is not of VM %s",
-                                  metadata->vbds.items[i].id, metadata->vm.id);
-    }
-    for (gsize i = 0; i < metadata->vifs.n; i++) {
-        if (domain_device_of(metadata->vifs.items[i].id, metadata->vm.id) == NULL)
-            return base_error_set(error, BASE_ERROR_INVALID, "VIF %s is not of VM %s",
-                                  metadata->vifs.items[i].id, metadata->vm.id);
-    }
     return TRUE;
 }
 

@@ -61,49 +61,6 @@ operate(ApiCall *call, const char *vm_ref, Operation operation, gconstpointer da
 
 /* ---- Start ---- */
 
-/* Devices that the service still has from an earlier start and the VM no longer. */
-static gboolean
-drop_old_devices(DomainClient *domains, const DomainContext *context, const DomainMetadataT *config,
-                 GError **error)
-{
-    g_autoptr(GHashTable) wanted = g_hash_table_new(g_str_hash, g_str_equal);
-    g_auto(DomainVbdEntryList) vbds = {0};
-    g_auto(DomainVifEntryList) vifs = {0};
-
-    for (gsize i = 0; i < config->vbds.n; i++)
-        g_hash_table_add(wanted, config->vbds.items[i].id);
-    for (gsize i = 0; i < config->vifs.n; i++)
-        g_hash_table_add(wanted, config->vifs.items[i].id);
-    if (!domain_client_vbd_list(domains, context, config->vm.id, &vbds, error) ||
-        !domain_client_vif_list(domains, context, config->vm.id, &vifs, error))
-        return FALSE;
-    for (gsize i = 0; i < vbds.n; i++)
-        if (!g_hash_table_contains(wanted, vbds.items[i].config.id) &&
-            !domain_client_vbd_remove(domains, context, vbds.items[i].config.id, error))
-            return FALSE;
-    for (gsize i = 0; i < vifs.n; i++)
-        if (!g_hash_table_contains(wanted, vifs.items[i].config.id) &&
-            !domain_client_vif_remove(domains, context, vifs.items[i].config.id, error))
-            return FALSE;
-    return TRUE;
-}
-
-static gboolean
-register_vm(DomainClient *domains, const DomainContext *context, const DomainMetadataT *config,
-            GError **error)
-{
-    if (!domain_client_vm_add(domains, context, &config->vm, error) ||
-        !drop_old_devices(domains, context, config, error))
-        return FALSE;
-    for (gsize i = 0; i < config->vbds.n; i++)
-        if (!domain_client_vbd_add(domains, context, &config->vbds.items[i], error))
-            return FALSE;
-    for (gsize i = 0; i < config->vifs.n; i++)
-        if (!domain_client_vif_add(domains, context, &config->vifs.items[i], error))
-            return FALSE;
-    return TRUE;
-}
-
 typedef struct StartData {
     const DomainMetadataT *config;
     const char *vm_ref;
@@ -118,7 +75,7 @@ start_operation(ApiCall *call, const DomainContext *context, const char *vm_uuid
     const StartData *start = data;
 
     return vm_claim_memory(call->db, &call->actor, start->vm_ref, start->host_ref, error) &&
-           register_vm(call->services->domains, context, start->config, error) &&
+           domain_client_vm_register(call->services->domains, context, start->config, error) &&
            domain_client_vm_start(call->services->domains, context, vm_uuid, start->is_paused, error);
 }
 
