@@ -1,218 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """xenopsd with real QEMU guests: starting, pausing, shutting down, rebooting; guests that end by themselves; the service killed and started
-again. The guest is Debian's kernel with a busybox initramfs made here; it does what is written to its serial line."""
+again. The demo guest does what is typed into its shell."""
 
-import glob
-import http.client
-import json
 import os
-import shutil
+import re
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import unittest
-import xmlrpc.client
 from pathlib import Path
 
-TREE = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(TREE / "tests/lib"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 import tap  # noqa: E402
-
-BUILD = Path(os.environ.get("XYLEM_BUILD_DIR", TREE / "build"))
-XENOPSD = BUILD / "src/daemon/xenopsd"
-PACKAGES = Path(os.environ.get("XYLEM_PACKAGES_DIR", TREE / "build/packages"))
-KERNEL_ROOT = PACKAGES / "linux-image-cloud-amd64"
-KERNEL = sorted(KERNEL_ROOT.glob("boot/vmlinuz-*-cloud-amd64"))[-1]
-BUSYBOX = PACKAGES / "busybox-static/bin/busybox"
-BOOT_SECONDS = 90
-MODULES = ("drivers/acpi/button.ko", "drivers/input/evdev.ko", "drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko",
-           "drivers/virtio/virtio_pci_legacy_dev.ko", "drivers/virtio/virtio_pci_modern_dev.ko", "drivers/virtio/virtio_pci.ko",
-           "drivers/block/virtio_blk.ko", "drivers/misc/pvpanic/pvpanic.ko", "drivers/misc/pvpanic/pvpanic-mmio.ko")
-INIT = """#!/bin/busybox sh
-/bin/busybox --install -s /bin
-mkdir -p /proc /sys /dev
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-for module in /modules/*.ko; do insmod $module; done
-for input in /dev/input/event*; do
-    (head -c 1 $input > /dev/null && echo BUTTON && poweroff -f) &
-done
-echo GUEST-UP
-while read line; do
-    case $line in
-    off) poweroff -f ;;
-    reboot) reboot -f ;;
-    crash) echo c > /proc/sysrq-trigger ;;
-    disk) echo "DISK $(head -c 6 /dev/vda)" ;;
-    esac
-done
-"""
+from domain_service import XENOPSD, DomainServiceTest, Failure, wait_until  # noqa: E402
 
 
-class UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC on a Unix socket."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.path = path
-
-    def make_connection(self, host):
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(self.path)
-        return connection
-
-
-class Failure(Exception):
-    """An exception of the service: its name and arguments."""
-
-
-def make_initramfs(folder):
-    """An initramfs with busybox, the modules the guest needs, and INIT."""
-    root = folder / "root"
-    (root / "bin").mkdir(parents=True)
-    (root / "modules").mkdir()
-    shutil.copy(BUSYBOX, root / "bin/busybox")
-    release = KERNEL.name.removeprefix("vmlinuz-")
-    for number, module in enumerate(MODULES):
-        path = KERNEL_ROOT / "lib/modules" / release / "kernel" / module
-        if path.exists():
-            shutil.copy(path, root / "modules" / f"{number:02}-{path.name}")
-    (root / "init").write_text(INIT)
-    (root / "init").chmod(0o755)
-    names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
-    archive = subprocess.run([BUSYBOX, "cpio", "-o", "-H", "newc"], cwd=root, input=names.encode(), stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, check=True).stdout
-    image = folder / "initramfs"
-    image.write_bytes(archive)
-    return image
-
-
-def wait_until(condition, what, seconds=BOOT_SECONDS):
-    """Looks until @condition gives something true. For files, which send no event."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {seconds} s")
-        time.sleep(0.02)
-    return value
-
-
-class XenopsdTest(unittest.TestCase):
+class XenopsdTest(DomainServiceTest):
     """One service and one VM a case."""
-
-    @classmethod
-    def setUpClass(cls):
-        scratch = tempfile.TemporaryDirectory(prefix="xenopsd-")
-        cls.addClassCleanup(scratch.cleanup)
-        cls.initramfs = make_initramfs(Path(scratch.name))
-
-    def setUp(self):
-        scratch = tempfile.TemporaryDirectory(prefix="xenopsd-")
-        self.addCleanup(scratch.cleanup)
-        self.folder = Path(scratch.name)
-        self.socket = str(self.folder / "socket")
-        self.service = None
-        self.start_service()
-        self.addCleanup(self.end)
-
-    # ---- The service
-
-    def start_service(self, accel="tcg"):
-        """Starts it and waits until it serves."""
-        self.service = subprocess.Popen([XENOPSD, "--state", self.folder / "state", "--socket", self.socket, "--accel", accel],
-                                        stderr=subprocess.PIPE, text=True)
-        for line in self.service.stderr:
-            if "serving at" in line:
-                break
-        else:
-            self.fail("xenopsd has not started")
-        self.proxy = xmlrpc.client.ServerProxy("http://localhost/", transport=UnixTransport(self.socket), allow_none=True)
-
-    def stop_service(self, number=signal.SIGTERM):
-        """Ends it; its exit status."""
-        self.service.send_signal(number)
-        self.service.stderr.close()
-        status = self.service.wait()
-        self.service = None
-        return status
-
-    def end(self):
-        """No guest outlives its test."""
-        if self.service is None:
-            self.start_service()
-        for config, _ in self.call("Vm.list"):
-            self.operate("Vm.destroy", config["id"])
-        self.stop_service()
-
-    def call(self, method, **args):
-        reply = getattr(self.proxy, method)(dict(args, dbg="test"))
-        if reply["Status"] != "Success":
-            raise Failure(*reply["ErrorDescription"])
-        return reply["Value"]
-
-    def operate(self, method, vm="vm", **args):
-        """An operation from its beginning to its end."""
-        task = self.call(method, id=vm, **args)
-        while True:
-            kind, value = self.call("Task.wait", id=task, timeout=30.0)["result"]
-            if kind == "Completed":
-                return value
-            if kind == "Failed":
-                raise Failure(value)
-
-    # ---- The VM
-
-    def add_vm(self, **members):
-        boot = {"kernel": str(KERNEL), "cmdline": "console=ttyS0 quiet panic=-1", "ramdisk": str(self.initramfs)}
-        vm = {"id": "vm", "name": "a guest", "ty": ["PV", {"boot": ["Direct", boot], "framebuffer": False, "vncterm": False}],
-              "memory_static_max": 128 << 20, "vcpu_max": 1, "vcpus": 1}
-        self.call("Vm.add", t=dict(vm, **members))
-
-    def state(self):
-        return self.call("Vm.stat", id="vm")[1]
-
-    def run_dir(self):
-        return self.folder / "state/vms/vm/run"
-
-    def qemu_pid(self):
-        return json.loads((self.run_dir() / "state.json").read_text())["pid"]
-
-    def serial_log(self):
-        path = self.run_dir() / "serial.log"
-        return path.read_text(errors="replace") if path.exists() else ""
-
-    def await_guest(self, text="GUEST-UP", times=1):
-        wait_until(lambda: self.serial_log().count(text) >= times, f"{text} on the serial line")
-
-    def say(self, text):
-        """Types a line on the guest's serial console."""
-        with socket.socket(socket.AF_UNIX) as console:
-            console.connect(str(self.run_dir() / "serial.sock"))
-            console.sendall(text.encode() + b"\n")
-            time.sleep(0.1)  # QEMU drops what it has not read when the viewer leaves
-
-    def await_state(self, wanted):
-        """Waits through the service's updates."""
-        last = "0"  # 64 bits, which this library sends only as text
-        while True:
-            state = self.state()
-            if wanted(state):
-                return state
-            last = self.call("Updates.get", last=last, timeout=30.0)[2]
-
-    def start_guest(self, **members):
-        self.add_vm(**members)
-        self.operate("Vm.start")
-        self.await_guest()
-
-    # ---- What is true
 
     def test_a_guest_starts_pauses_and_is_powered_off(self):
         self.start_guest()
@@ -234,7 +41,7 @@ class XenopsdTest(unittest.TestCase):
         self.start_guest()
         self.operate("Vm.shutdown", clean_shutdown_timeout=60.0)
         self.assertEqual(self.state()["power_state"], "Halted")
-        self.assertIn("BUTTON", self.serial_log())
+        self.assertIn("xylem-demo: power button", self.serial_log())
 
     def test_a_guest_reboots_when_asked(self):
         self.start_guest()
@@ -257,12 +64,12 @@ class XenopsdTest(unittest.TestCase):
         self.say("reboot")
         self.await_state(lambda state: state["domids"] == ["2"] and state["power_state"] == "Running")
         self.await_guest(times=2)
-        self.say("off")
+        self.say("poweroff")
         self.await_state(lambda state: state["power_state"] == "Halted")
 
     def test_a_crashed_guest_is_halted(self):
         self.start_guest(on_crash=["Coredump", "Shutdown"])
-        self.say("crash")
+        self.say("echo c > /proc/sysrq-trigger")
         self.await_state(lambda state: state["power_state"] == "Halted")
         core = self.folder / "state/vms/vm/core.1"
         self.assertEqual(core.read_bytes()[:4], b"\x7fELF")
@@ -294,7 +101,7 @@ class XenopsdTest(unittest.TestCase):
     def test_a_guest_that_ended_meanwhile_is_dealt_with(self):
         self.start_guest(on_shutdown=["Start"])
         self.stop_service(signal.SIGKILL)
-        self.say("off")
+        self.say("poweroff")
         wait_until(lambda: "Power down" in self.serial_log() or "reboot: " in self.serial_log(), "the guest's end")
         self.start_service()
         self.await_state(lambda state: state["domids"] == ["2"] and state["power_state"] == "Running")
@@ -312,27 +119,14 @@ class XenopsdTest(unittest.TestCase):
                 self.operate("Vm.destroy")
                 wait_until(lambda: self.qemus() == [], "the end of the QEMU nobody knew of", 5)
 
-    def qemus(self):
-        """Command lines of QEMUs of this test."""
-        found = []
-        for path in glob.glob("/proc/[0-9]*/cmdline"):
-            try:
-                text = Path(path).read_text()
-            except OSError:
-                continue
-            if str(self.folder) in text and "qemu-system" in text:
-                found.append(text)
-        return found
-
     def test_a_guest_reads_its_disk(self):
         disk = self.folder / "disk"
         disk.write_bytes(b"xylem!" + bytes(1 << 20))
         self.add_vm()
-        self.call("VBD.add", t={"id": "vm.xvda", "position": 0, "mode": "ReadOnly", "ty": "Disk", "backend": ["Local", str(disk)]})
+        self.call("VBD.add", t={"id": "vm.xvdb", "position": 1, "mode": "ReadOnly", "ty": "Disk", "backend": ["Local", str(disk)]})
         self.operate("Vm.start")
         self.await_guest()
-        self.say("disk")
-        self.await_guest("DISK xylem!")
+        self.ask("echo disk $(head -c 6 /dev/vdb)", re.compile("disk xylem!"))
 
     def test_what_qemu_refuses_is_told(self):
         self.add_vm()

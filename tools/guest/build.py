@@ -25,6 +25,7 @@ DRIVERS = [
     "virtio_pci", "virtio_blk", "virtio_net", "virtio_balloon", "virtio_console", "virtio_rng",
     "xen_blkfront", "xen_netfront",
     "button", "evdev",  # the power button, as an input device for acpid
+    "pvpanic_mmio",  # tells the host of a panic
 ]
 
 DISK_SIZE = "64M"
