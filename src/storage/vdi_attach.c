@@ -203,6 +203,32 @@ another_is_activated(const Datapath *datapath, gboolean writable_only)
     return FALSE;
 }
 
+/* Where no answer came, the plugin may have activated it: takes that back. If that fails too, the use counts
+ * as activated, so that its end deactivates. */
+static void
+undo_activate(const Datapath *datapath, StorageDatapathUse *use)
+{
+    StorageCall call = *datapath->call;
+    call.cancellable = NULL; /* what was cancelled must still be cleaned up */
+    g_autoptr(Value) reply = invoke(datapath, STORAGE_OPERATION_VDI_DEACTIVATE, NULL, &call, NULL);
+    if (reply != NULL)
+        return;
+    storage_datapaths_mark(datapath->turn.storage->datapaths, use, FALSE, TRUE);
+    save(datapath, NULL);
+}
+
+static gboolean
+call_activate(const Datapath *datapath, StorageDatapathUse *use, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (invoke_unit(datapath, STORAGE_OPERATION_VDI_ACTIVATE, writable_text(use->is_writable), &failure))
+        return TRUE;
+    if (is_outcome_unknown(failure))
+        undo_activate(datapath, use);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
 gboolean
 storage_vdi_activate(Storage *storage, const StorageCall *call, const char *dp, GError **error)
 {
@@ -219,8 +245,7 @@ storage_vdi_activate(Storage *storage, const StorageCall *call, const char *dp, 
     storage_datapaths_take_up(storage->datapaths, use);
     if (use->is_activated)
         return TRUE;
-    if (!another_is_activated(&datapath, use->is_writable) &&
-        !invoke_unit(&datapath, STORAGE_OPERATION_VDI_ACTIVATE, writable_text(use->is_writable), error))
+    if (!another_is_activated(&datapath, use->is_writable) && !call_activate(&datapath, use, error))
         return FALSE;
     storage_datapaths_mark(storage->datapaths, use, FALSE, TRUE);
     return save(&datapath, error);

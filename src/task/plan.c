@@ -86,7 +86,7 @@ undo(Plan *plan)
     gboolean is_undone = TRUE;
     for (guint i = plan->steps->len; i > 0; i--) {
         const char *step = g_ptr_array_index(plan->steps, i - 1);
-        if (step != NULL && !undo_step(tasks, plan->task, plan->label, step))
+        if (step != NULL && !undo_step(tasks, NULL, plan->label, step))
             is_undone = FALSE;
     }
     if (is_undone)
@@ -198,7 +198,7 @@ tasks_init_plans(Tasks *tasks)
 }
 
 static gboolean
-undo_row(Tasks *tasks, const DbRow *row)
+undo_row(Tasks *tasks, Task *task, const DbRow *row)
 {
     const Value *steps = row->fields[PLAN_STEPS];
     const char *label = db_row_string(row, PLAN_LABEL);
@@ -207,31 +207,32 @@ undo_row(Tasks *tasks, const DbRow *row)
     for (guint i = 0; i < value_size(steps); i++) {
         g_autofree char *key = step_key((guint)value_size(steps) - 1 - i);
         const char *step = value_map_get_string(steps, key, "");
-        if (!undo_step(tasks, NULL, label, step))
+        if (!undo_step(tasks, task, label, step))
             is_undone = FALSE;
     }
     return is_undone;
 }
 
 static void
-recover(Tasks *tasks, const char *ref)
+recover(Tasks *tasks, Task *task, const char *ref)
 {
     g_autoptr(DbRow) row = db_get(tasks->db, CLASS_PLAN, ref);
     if (row == NULL)
         return;
-    if (undo_row(tasks, row))
+    gboolean is_broken_off = task != NULL && g_cancellable_is_cancelled(task_cancellable(task));
+    if (!is_broken_off && undo_row(tasks, task, row))
         delete_row(tasks, ref);
     else
         tasks_note_left_plan(tasks, ref);
 }
 
 void
-tasks_recover_plans(Tasks *tasks)
+tasks_recover_plans(Tasks *tasks, Task *task)
 {
     g_mutex_lock(&tasks->lock);
     g_autoptr(GPtrArray) left = tasks->left_plans;
     tasks->left_plans = g_ptr_array_new_with_free_func(g_free);
     g_mutex_unlock(&tasks->lock);
     for (guint i = 0; i < left->len; i++)
-        recover(tasks, g_ptr_array_index(left, i));
+        recover(tasks, task, g_ptr_array_index(left, i));
 }

@@ -19,7 +19,8 @@ typedef struct Plan Plan;
 /* One kind of step. */
 typedef struct PlanKind {
     const char *name; /* stands in the journal: keeps its meaning for ever. NULL ends a list */
-    /* Makes sure that @object is not there. @task is NULL after a crash. */
+    /* Makes sure that @object is not there. @task (nullable): cancelling it breaks this off, to be done
+     * later. */
     gboolean (*undo)(gpointer data, Task *task, const char *object, GError **error);
 } PlanKind;
 
@@ -27,8 +28,9 @@ typedef struct PlanKind {
 void tasks_set_plan_kinds(Tasks *tasks, const PlanKind *kinds, gpointer data);
 
 /** tasks_recover_plans: undoes what earlier runs of the server left; what cannot be undone now (its SR is
- * away) is told in the log and stays for the next time this is called. */
-void tasks_recover_plans(Tasks *tasks);
+ * away) is told in the log and stays for the next time this is called, as does the rest once @task (nullable)
+ * is cancelled. */
+void tasks_recover_plans(Tasks *tasks, Task *task);
 
 /** plan_new: nothing is written yet. @task outlives it. */
 Plan *plan_new(Task *task, const char *label);

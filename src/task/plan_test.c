@@ -173,7 +173,7 @@ test_crash(Fixture *fixture, gconstpointer data)
             Plan *plan = plan_new(task, "VM.clone");
             take_steps(fixture, plan, n_written, n_made);
             crash(fixture, plan, task);
-            tasks_recover_plans(fixture->tasks);
+            tasks_recover_plans(fixture->tasks, NULL);
             g_autofree char *undone = g_strreverse(g_strndup("012", n_written));
             g_assert_cmpstr(fixture->world.undone->str, ==, undone);
             g_assert_cmpuint(n_things(fixture), ==, 0);
@@ -190,10 +190,10 @@ test_away(Fixture *fixture, gconstpointer data)
     fixture->world.is_away = TRUE;
     plan_free(plan); /* fails, and cannot be undone */
     g_assert_cmpuint(db_count(fixture->db, CLASS_PLAN), ==, 1);
-    tasks_recover_plans(fixture->tasks);
+    tasks_recover_plans(fixture->tasks, NULL);
     g_assert_cmpuint(n_things(fixture), ==, N_STEPS);
     fixture->world.is_away = FALSE;
-    tasks_recover_plans(fixture->tasks);
+    tasks_recover_plans(fixture->tasks, NULL);
     g_assert_cmpuint(n_things(fixture), ==, 0);
     g_assert_cmpuint(db_count(fixture->db, CLASS_PLAN), ==, 0);
     task_end(task, NULL, NULL);
@@ -205,7 +205,7 @@ test_at_work(Fixture *fixture, gconstpointer data)
     Task *task = begin_task(fixture);
     Plan *plan = plan_new(task, "VM.clone");
     take_steps(fixture, plan, 1, 1);
-    tasks_recover_plans(fixture->tasks);
+    tasks_recover_plans(fixture->tasks, NULL);
     g_assert_cmpuint(n_things(fixture), ==, 1);
     end(fixture, plan);
     plan_free(plan);
@@ -221,7 +221,7 @@ test_unknown(Fixture *fixture, gconstpointer data)
     plan_add(plan, "thin", "x", &error);
     g_assert_no_error(error);
     crash(fixture, plan, task);
-    tasks_recover_plans(fixture->tasks);
+    tasks_recover_plans(fixture->tasks, NULL);
     g_assert_cmpuint(db_count(fixture->db, CLASS_PLAN), ==, 1);
 }
 

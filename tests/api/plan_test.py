@@ -104,6 +104,34 @@ class PlanTest(storage.StorageTest):
             self.cut_off(folder, "vdi_delete", moment, lambda: self.api("VDI.destroy", vdi))
             self.assertEqual([self.api("SR.get_VDIs", sr), len(self.disks(folder)), self.journal()], [left, len(left), 0])
 
+    def test_disk_that_is_resized(self):
+        sr, folder = self.create_sr("test")
+        vdi = self.create_vdi(sr)
+        path = folder / self.api("VDI.get_uuid", vdi)
+        for moment, size in (("before", 8 << 20), ("after", 16 << 20)):
+            self.cut_off(folder, "vdi_resize", moment, lambda: self.api("VDI.resize", vdi, 16 << 20))
+            self.assertEqual([self.api("VDI.get_virtual_size", vdi), path.read_text(encoding="utf-8")], [size, str(size)])
+            self.assertEqual([self.api("SR.get_virtual_allocation", sr), self.journal()], [size, 0])
+
+    def test_disk_that_is_renamed(self):
+        sr, folder = self.create_sr("test")
+        vdi = self.create_vdi(sr)
+        path = folder / f"{self.api('VDI.get_uuid', vdi)}.name_label"
+        for moment in MOMENTS:
+            self.cut_off(folder, "vdi_update", moment, lambda: self.api("VDI.set_name_label", vdi, "another"))
+            self.assertEqual([self.api("VDI.get_name_label", vdi), path.read_text(encoding="utf-8")], ["disk", "disk"])
+            self.assertEqual(self.journal(), 0)
+
+    def test_sr_that_is_destroyed(self):
+        sr, folder = self.create_sr("test")
+        self.api("PBD.unplug", self.pbd(sr))
+        for command in ("sr_attach", "sr_delete"):
+            for moment in MOMENTS:
+                self.cut_off(folder, command, moment, lambda: self.api("SR.destroy", sr))
+                self.assertEqual([self.journal(), (folder / "attached").exists()], [0, False])
+                self.assertIn(sr, self.api("SR.get_all"))  # the plugin can be asked for it
+        self.api("SR.destroy", sr)
+
     def test_sr_that_is_made(self):
         for command in ("sr_create", "sr_attach", "sr_scan"):
             folder = self.folder()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A storage plugin that misbehaves on demand: the body of TestSR, which storage.py puts into a plugin directory.
 
-device_config says where it keeps its disks (location): a file <uuid> each, which holds its size. There, a file <command>.does says how
-that command behaves instead of well: a key of BEHAVIOURS, "wait", "fault N", or "kill before P N" and "kill after P N": kill process P when
-it gets the command for the N-th time, before or after it has done it. A command that runs leaves <command>.running behind.
+device_config says where it keeps its disks (location): a file <uuid> each, which holds its size; SWITCHES leave more files. There, a file <command>.does says how
+that command behaves instead of well: a key of BEHAVIOURS, "wait", "fault N", "hang after": when it has done its work, or "kill before P N" and
+"kill after P N": kill process P when it gets the command for the N-th time, before or after it has done it. A command that runs leaves
+<command>.running behind.
 """
 
 import os
@@ -19,6 +20,10 @@ CAPABILITIES = ["SR_PROBE", "SR_UPDATE", "VDI_CREATE", "VDI_DELETE", "VDI_ATTACH
 INFO = {"name": "test", "description": "misbehaves on demand", "vendor": "tests", "copyright": "none", "driver_version": "1.0",
         "required_api_version": "1.0", "capabilities": CAPABILITIES, "configuration": [{"key": "location", "description": "folder"}]}
 SR_BYTES = 1 << 40
+# What is on or off: while it is on there is a file of this name, or <uuid>.<name> for a disk.
+SWITCHES = {"sr_attach": ("attached", True), "sr_detach": ("attached", False), "sr_delete": ("attached", False),
+            "vdi_attach": ("attached", True), "vdi_detach": ("attached", False),
+            "vdi_activate": ("active", True), "vdi_deactivate": ("active", False)}
 
 
 def reply(value):
@@ -101,6 +106,10 @@ def answer(command, params, folder):
     """The result of a command that behaves."""
     names = [path.name for path in folder.iterdir() if len(path.name) == 36] if folder.is_dir() else []
     own = params.get("vdi_uuid", "")
+    if command in SWITCHES and folder.is_dir():
+        name, is_on = SWITCHES[command]
+        path = folder / f"{own}.{name}" if own else folder / name
+        path.touch() if is_on else path.unlink(missing_ok=True)
     if command == "sr_create":
         folder.mkdir(exist_ok=True)
     elif command == "sr_scan":
@@ -118,6 +127,10 @@ def answer(command, params, folder):
         return disk(folder, own)
     elif command == "vdi_delete":
         (folder / own).unlink()
+    elif command == "vdi_update":
+        for key in ("name_label", "name_description"):
+            if f"vdi_{key}" in params:
+                (folder / f"{own}.{key}").write_text(params[f"vdi_{key}"], encoding="utf-8")
     elif command == "vdi_attach":
         return str(folder / own)
     return None
@@ -131,8 +144,12 @@ def main():
     folder = Path(params["device_config"].get("location", "/nonexistent"))
     orders = folder / f"{command}.does"
     behaviour = orders.read_text(encoding="utf-8") if orders.exists() else ""
+    if behaviour == "hang after":
+        answer(command, params, folder)
     if folder.is_dir():
         (folder / f"{command}.running").touch()
+    if behaviour == "hang after":
+        hang()
     if behaviour == "wait":
         wait(folder, command)
     elif behaviour.startswith("kill "):

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* At start: SM rows from the plugins found, and the SRs that were plugged attached again. */
-#include "api/storage/undo.h"
-
-#include "base/log.h"
+#include "api/storage/pbd.h"
+#include "task/plan.h"
 
 static void
 write_sm(DbTxn *txn, const char *ref, const StoragePlugin *plugin)
@@ -49,14 +48,8 @@ static gboolean
 attach_again(ApiServices *services, const DbRow *pbd, GError **error)
 {
     g_auto(StorageContext) context = {0};
-    g_autoptr(GError) failure = NULL;
-    if (storage_context_sr(&context, services, NULL, db_row_string(pbd, PBD_SR), &failure) &&
-        storage_sr_attach(services->storage, &context.call, &failure))
-        return TRUE;
-    log_warning("SR %s cannot be attached: %s", db_row_string(pbd, PBD_SR), failure->message);
-    g_autoptr(DbTxn) txn = db_txn_new(services->db, NULL);
-    db_txn_set_bool(txn, CLASS_PBD, pbd->ref, PBD_CURRENTLY_ATTACHED, FALSE);
-    return db_txn_commit(txn, NULL, error);
+    return storage_context_sr(&context, services, NULL, db_row_string(pbd, PBD_SR), error) &&
+           pbd_attach_again(services, &context, error);
 }
 
 gboolean
@@ -70,6 +63,6 @@ api_storage_bootstrap(ApiServices *services, GError **error)
         if (db_row_bool(pbd, PBD_CURRENTLY_ATTACHED) && !attach_again(services, pbd, error))
             return FALSE;
     }
-    tasks_recover_plans(services->tasks);
+    tasks_recover_plans(services->tasks, NULL);
     return TRUE;
 }

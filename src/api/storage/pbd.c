@@ -2,6 +2,7 @@
 /* PBDs: how this host reaches an SR. */
 #include "api/storage/pbd.h"
 
+#include "api/storage/deadline.h"
 #include "api/storage/scan.h"
 #include "api/storage/undo.h"
 #include "base/log.h"
@@ -40,6 +41,37 @@ attach(ApiServices *services, Task *task, const DbActor *actor, StorageContext *
     return api_error_from_storage(error);
 }
 
+/* A crash before it is written down leaves a PBD that is attached again at the next start. */
+static gboolean
+unplug_in_time(ApiServices *services, const DbActor *actor, StorageContext *context, GError **error)
+{
+    g_auto(StorageDeadline) deadline = storage_deadline_start(NULL);
+    StorageCall call = context->call;
+    call.cancellable = deadline.cancellable;
+    if (!storage_sr_detach(services->storage, &call, error))
+        return api_error_from_storage(error);
+    return set_attached(services, actor, context->pbd->ref, FALSE, NULL, error);
+}
+
+/* The SR serves even if its list is not fresh, and SR.scan will say what is wrong with it; but whoever has
+ * cancelled the call wants no SR. */
+static gboolean
+scan_plugged(ApiServices *services, const DbActor *actor, StorageContext *context, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (scan_sr(services, context, actor, &failure))
+        return TRUE;
+    if (!g_cancellable_is_cancelled(context->call.cancellable)) {
+        log_warning("scan of SR %s after plug: %s", context->call.sr_uuid, failure->message);
+        return TRUE;
+    }
+    g_autoptr(GError) undo_failure = NULL;
+    if (!unplug_in_time(services, actor, context, &undo_failure))
+        log_warning("SR %s stays plugged: %s", context->call.sr_uuid, undo_failure->message);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
 gboolean
 pbd_plug(ApiServices *services, Task *task, const DbActor *actor, const char *sr_ref, GError **error)
 {
@@ -48,13 +80,28 @@ pbd_plug(ApiServices *services, Task *task, const DbActor *actor, const char *sr
         return FALSE;
     if (db_row_bool(context.pbd, PBD_CURRENTLY_ATTACHED))
         return TRUE;
-    if (!attach(services, task, actor, &context, error))
-        return FALSE;
-    /* The SR serves even if its list is not fresh; SR.scan will say what is wrong with it. */
-    g_autoptr(GError) scan_error = NULL;
-    if (!scan_sr(services, &context, actor, &scan_error))
-        log_warning("scan of SR %s after plug: %s", context.call.sr_uuid, scan_error->message);
-    return TRUE;
+    return attach(services, task, actor, &context, error) && scan_plugged(services, actor, &context, error);
+}
+
+gboolean
+pbd_attach_again(ApiServices *services, StorageContext *context, GError **error)
+{
+    g_autoptr(GError) failure = NULL;
+    if (storage_sr_attach(services->storage, &context->call, &failure))
+        return TRUE;
+    log_warning("SR %s cannot be attached: %s", context->call.sr_uuid, failure->message);
+    return set_attached(services, NULL, context->pbd->ref, FALSE, NULL, error);
+}
+
+/* No answer came, so nobody knows whether it is attached: it is to be, as its PBD says so. */
+static void
+settle(ApiServices *services, StorageContext *context)
+{
+    g_auto(StorageDeadline) deadline = storage_deadline_start(NULL);
+    g_autoptr(GError) failure = NULL;
+    context->call.cancellable = deadline.cancellable;
+    if (!pbd_attach_again(services, context, &failure))
+        log_warning("SR %s: %s", context->call.sr_uuid, failure->message);
 }
 
 gboolean
@@ -65,9 +112,11 @@ pbd_unplug(ApiServices *services, Task *task, const DbActor *actor, const char *
         return FALSE;
     if (!db_row_bool(context.pbd, PBD_CURRENTLY_ATTACHED))
         return TRUE;
-    if (!storage_sr_detach(services->storage, &context.call, error))
-        return api_error_from_storage(error);
-    return set_attached(services, actor, context.pbd->ref, FALSE, NULL, error);
+    if (storage_sr_detach(services->storage, &context.call, error))
+        return set_attached(services, actor, context.pbd->ref, FALSE, NULL, error);
+    if (undo_is_unanswered(*error))
+        settle(services, &context);
+    return api_error_from_storage(error);
 }
 
 static const char *
@@ -84,7 +133,7 @@ api_pbd__plug(ApiCall *call, const PbdPlugArgs *args, GError **error)
     const char *sr = sr_of(call, args->self.id, &pbd, error);
     if (sr == NULL || !pbd_plug(call->services, call->task, &call->actor, sr, error))
         return FALSE;
-    tasks_recover_plans(call->services->tasks); /* what waited for this SR */
+    tasks_recover_plans(call->services->tasks, call->task); /* what waited for this SR */
     return TRUE;
 }
 

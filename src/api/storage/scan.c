@@ -103,6 +103,19 @@ scan_add_sizes(DbTxn *txn, const char *sr_ref, gint64 virtual_size, gint64 physi
     db_txn_step(txn, add_sizes, step, size_step_free);
 }
 
+void
+scan_write_resized(DbTxn *txn, const DbRow *row, const StorageVdi *vdi)
+{
+    gint64 virtual_size = (gint64)vdi->virtual_size;
+    gint64 physical_utilisation = (gint64)vdi->physical_utilisation;
+    if (!vdi->is_complete)
+        return;
+    db_txn_set_int(txn, CLASS_VDI, row->ref, VDI_VIRTUAL_SIZE, virtual_size);
+    db_txn_set_int(txn, CLASS_VDI, row->ref, VDI_PHYSICAL_UTILISATION, physical_utilisation);
+    scan_add_sizes(txn, db_row_string(row, VDI_SR), virtual_size - db_row_int(row, VDI_VIRTUAL_SIZE),
+                   physical_utilisation - db_row_int(row, VDI_PHYSICAL_UTILISATION));
+}
+
 static gboolean
 is_unchanged(const DbRow *row, const StorageVdi *vdi)
 {

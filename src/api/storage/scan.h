@@ -15,5 +15,9 @@ void scan_write_sizes(DbTxn *txn, const char *sr_ref, const StorageSizes *sizes)
  * exact. */
 void scan_add_sizes(DbTxn *txn, const char *sr_ref, gint64 virtual_size, gint64 physical_utilisation);
 
+/** scan_write_resized: records how large the plugin says that the disk of @row is now. A plugin that writes
+ * rows itself says nothing. */
+void scan_write_resized(DbTxn *txn, const DbRow *row, const StorageVdi *vdi);
+
 /** scan_insert_vdi: records a new row for @vdi in @sr_ref. The ref is borrowed from @txn. */
 const char *scan_insert_vdi(DbTxn *txn, const char *sr_ref, const StorageVdi *vdi);

@@ -3,7 +3,8 @@
  * detached.
  *
  * Calls are XML-RPC with one struct {dbg, dp, sr, vdi, read_write}; SR and VDI by uuid. A plugin may take its
- * time, so calls run on threads of their own. */
+ * time, so calls run on threads of their own. A caller that hangs up has cancelled what takes disks into use;
+ * what gives them back goes on. */
 #include "api/storage/context.h"
 
 #include "value/xmlrpc.h"
@@ -13,6 +14,7 @@
 typedef struct SocketCall {
     ApiServices *services;
     HttpRequest *request;
+    GCancellable *cancellable; /* triggered when the caller hangs up */
 } SocketCall;
 
 typedef struct SocketArgs {
@@ -61,11 +63,12 @@ detach(ApiServices *services, StorageContext *context, const SocketArgs *args, G
 static const struct SocketMethod {
     const char *name;
     Value *(*run)(ApiServices *services, StorageContext *context, const SocketArgs *args, GError **error);
+    gboolean can_be_cancelled;
 } methods[] = {
-    {"VDI.attach", attach},
-    {"VDI.activate", activate},
-    {"VDI.deactivate", deactivate},
-    {"VDI.detach", detach},
+    {"VDI.attach", attach, TRUE},
+    {"VDI.activate", activate, TRUE},
+    {"VDI.deactivate", deactivate, FALSE},
+    {"VDI.detach", detach, FALSE},
 };
 
 static const struct SocketMethod *
@@ -79,8 +82,9 @@ find_method(const char *name, GError **error)
 }
 
 static Value *
-run(ApiServices *services, const struct SocketMethod *method, const Value *args, GError **error)
+run(const SocketCall *socket_call, const struct SocketMethod *method, const Value *args, GError **error)
 {
+    ApiServices *services = socket_call->services;
     Value *read_write = value_map_get(args, "read_write");
     SocketArgs socket_args = {value_map_get_string(args, "dp", ""),
                               read_write != NULL && value_kind(read_write) == VALUE_BOOL &&
@@ -94,6 +98,7 @@ run(ApiServices *services, const struct SocketMethod *method, const Value *args,
     }
     if (!storage_context_vdi(&context, services, NULL, vdi->ref, error))
         return NULL;
+    context.call.cancellable = method->can_be_cancelled ? socket_call->cancellable : NULL;
     Value *result = method->run(services, &context, &socket_args, error);
     if (result == NULL)
         api_error_from_storage(error);
@@ -101,7 +106,7 @@ run(ApiServices *services, const struct SocketMethod *method, const Value *args,
 }
 
 static Value *
-answer(ApiServices *services, const XmlrpcCall *call, GError **error)
+answer(const SocketCall *socket_call, const XmlrpcCall *call, GError **error)
 {
     const struct SocketMethod *method = find_method(call->method, error);
     if (method == NULL)
@@ -110,7 +115,7 @@ answer(ApiServices *services, const XmlrpcCall *call, GError **error)
         api_error_internal_error(error, "expected one struct of named arguments");
         return NULL;
     }
-    return run(services, method, value_array_get(call->params, 0), error);
+    return run(socket_call, method, value_array_get(call->params, 0), error);
 }
 
 static void
@@ -138,9 +143,10 @@ serve(gpointer data, gpointer user_data)
     const char *body = http_request_body(request, &length);
     g_autoptr(Value) result = NULL;
     if (xmlrpc_read_call(body, length, &call, &error))
-        result = answer(socket_call->services, &call, &error);
+        result = answer(socket_call, &call, &error);
     api_error_from(&error);
     reply(request, result, error);
+    g_object_unref(socket_call->cancellable);
     g_free(socket_call);
 }
 
@@ -157,11 +163,18 @@ api_storage_socket_stop(ApiServices *services)
         g_thread_pool_free(g_steal_pointer(&services->storage_threads), FALSE, TRUE);
 }
 
+static void
+caller_gone(gpointer cancellable)
+{
+    g_cancellable_cancel(cancellable);
+}
+
 void
 api_storage_socket_handler(HttpRequest *request, gpointer data)
 {
     ApiServices *services = data;
     SocketCall *call = g_new(SocketCall, 1);
-    *call = (SocketCall){services, http_request_ref(request)};
+    *call = (SocketCall){services, http_request_ref(request), g_cancellable_new()};
+    http_request_on_gone(request, caller_gone, g_object_ref(call->cancellable), g_object_unref);
     g_thread_pool_push(services->storage_threads, call, NULL);
 }

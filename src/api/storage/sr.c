@@ -128,6 +128,19 @@ api_sr__forget(ApiCall *call, const SrForgetArgs *args, GError **error)
            undo_delete_sr(call->db, &call->actor, args->sr.id, NULL, error);
 }
 
+/* What the plugin does, written down before. */
+static gboolean
+destroy_step(Plan *plan, const char *kind, gboolean (*step)(Storage *, const StorageCall *, GError **),
+             Storage *storage, const StorageCall *call, GError **error)
+{
+    if (!plan_add(plan, kind, call->sr_uuid, error))
+        return FALSE;
+    if (step(storage, call, error))
+        return TRUE;
+    undo_failed(plan, *error);
+    return api_error_from_storage(error);
+}
+
 /* Source: seed of SMAPIv1, appendix A: sr-destroy attaches, then deletes */
 gboolean
 api_sr__destroy(ApiCall *call, const SrDestroyArgs *args, GError **error)
@@ -140,18 +153,9 @@ api_sr__destroy(ApiCall *call, const SrDestroyArgs *args, GError **error)
     if (g_str_equal(db_row_map_string(context.sr, SR_OTHER_CONFIG, "indestructible", "false"), "true"))
         return api_error_sr_indestructible(error, args->sr.id);
     g_autoptr(Plan) plan = plan_new(call->task, call->message->name);
-    if (!plan_add(plan, UNDO_SR_GONE, context.call.sr_uuid, error))
-        return FALSE;
-    if (!storage_sr_attach(storage, &context.call, error)) {
-        plan_forget_last(plan);
-        return api_error_from_storage(error);
-    }
-    if (!storage_sr_delete(storage, &context.call, error)) {
-        undo_failed(plan, *error);
-        storage_sr_detach(storage, &context.call, NULL);
-        return api_error_from_storage(error);
-    }
-    return undo_delete_sr(call->db, &call->actor, args->sr.id, plan, error);
+    return destroy_step(plan, UNDO_ATTACHMENT, storage_sr_attach, storage, &context.call, error) &&
+           destroy_step(plan, UNDO_SR_GONE, storage_sr_delete, storage, &context.call, error) &&
+           undo_delete_sr(call->db, &call->actor, args->sr.id, plan, error);
 }
 
 gboolean

@@ -6,12 +6,10 @@
  * the next scan of the SR finds. */
 #include "api/storage/undo.h"
 
+#include "api/storage/deadline.h"
 #include "api/storage/scan.h"
 #include "base/log.h"
 #include <string.h>
-
-/* An SR that does not answer must not hold up a call that has failed already. */
-#define UNDO_TIMEOUT_S 60
 
 /* ---- Rows ---- */
 
@@ -69,38 +67,6 @@ undo_delete_sr(Db *db, const DbActor *actor, const char *sr_ref, Plan *plan, GEr
     db_txn_delete(txn, CLASS_SR, sr_ref);
     return plan_commit(plan, txn, error);
 }
-
-/* ---- Waiting, but not for ever ---- */
-
-typedef struct Deadline {
-    GCancellable *cancellable;
-    GSource *timer;
-} Deadline;
-
-static gboolean
-cancel(gpointer cancellable)
-{
-    g_cancellable_cancel(cancellable);
-    return G_SOURCE_REMOVE;
-}
-
-static Deadline
-deadline_start(void)
-{
-    Deadline deadline = {g_cancellable_new(), g_timeout_source_new_seconds(UNDO_TIMEOUT_S)};
-    g_source_set_callback(deadline.timer, cancel, g_object_ref(deadline.cancellable), g_object_unref);
-    g_source_attach(deadline.timer, NULL);
-    return deadline;
-}
-
-static void
-deadline_clear(Deadline *deadline)
-{
-    g_source_destroy(deadline->timer);
-    g_source_unref(deadline->timer);
-    g_object_unref(deadline->cancellable);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Deadline, deadline_clear)
 
 /* ---- Disks ---- */
 
@@ -173,10 +139,10 @@ typedef gboolean (*SrWork)(ApiServices *services, StorageContext *context, const
 
 /* Does @work within the deadline on the SR that @object names; an SR that is gone needs none. */
 static gboolean
-work_on_sr(ApiServices *services, const char *object, OpenSr open, SrWork work, GError **error)
+work_on_sr(ApiServices *services, Task *task, const char *object, OpenSr open, SrWork work, GError **error)
 {
     g_auto(StorageContext) context = {0};
-    g_auto(Deadline) deadline = deadline_start();
+    g_auto(StorageDeadline) deadline = storage_deadline_start(task != NULL ? task_cancellable(task) : NULL);
     g_autoptr(DbRow) sr = find_sr(services, object);
     if (sr == NULL)
         return TRUE;
@@ -199,7 +165,7 @@ delete_disk_and_row(ApiServices *services, StorageContext *context, const char *
 static gboolean
 undo_disk(gpointer services, Task *task, const char *object, GError **error)
 {
-    return work_on_sr(services, object, storage_context_attached_sr, delete_disk_and_row, error);
+    return work_on_sr(services, task, object, storage_context_attached_sr, delete_disk_and_row, error);
 }
 
 static gboolean
@@ -213,7 +179,49 @@ delete_row_without_disk(ApiServices *services, StorageContext *context, const ch
 static gboolean
 finish_disk_row(gpointer services, Task *task, const char *object, GError **error)
 {
-    return work_on_sr(services, object, storage_context_attached_sr, delete_row_without_disk, error);
+    return work_on_sr(services, task, object, storage_context_attached_sr, delete_row_without_disk, error);
+}
+
+static gboolean
+write_disk_size(ApiServices *services, StorageContext *context, const char *object, GError **error)
+{
+    g_autoptr(StorageScan) scan = storage_sr_scan(services->storage, &context->call, error);
+    if (scan == NULL)
+        return api_error_from_storage(error);
+    const StorageVdi *vdi = find_disk(scan, disk_of(object));
+    g_autoptr(DbRow) row = db_get_by_uuid(services->db, CLASS_VDI, disk_of(object));
+    if (vdi == NULL || row == NULL)
+        return TRUE;
+    g_autoptr(DbTxn) txn = db_txn_new(services->db, NULL);
+    scan_write_resized(txn, row, vdi);
+    return db_txn_commit(txn, NULL, error);
+}
+
+static gboolean
+settle_disk_size(gpointer services, Task *task, const char *object, GError **error)
+{
+    return work_on_sr(services, task, object, storage_context_attached_sr, write_disk_size, error);
+}
+
+static gboolean
+tell_disk_names(ApiServices *services, StorageContext *context, const char *object, GError **error)
+{
+    g_auto(StorageContext) disk = {0};
+    g_autoptr(DbRow) row = db_get_by_uuid(services->db, CLASS_VDI, disk_of(object));
+    if (row == NULL)
+        return TRUE;
+    if (!storage_context_vdi(&disk, services, NULL, row->ref, error))
+        return FALSE;
+    disk.call.cancellable = context->call.cancellable;
+    return storage_vdi_update(services->storage, &disk.call, db_row_string(row, VDI_NAME_LABEL),
+                              db_row_string(row, VDI_NAME_DESCRIPTION), error) ||
+           api_error_from_storage(error);
+}
+
+static gboolean
+settle_disk_names(gpointer services, Task *task, const char *object, GError **error)
+{
+    return work_on_sr(services, task, object, storage_context_attached_sr, tell_disk_names, error);
 }
 
 /* ---- SRs ---- */
@@ -237,22 +245,26 @@ delete_sr(ApiServices *services, StorageContext *context, const char *object, GE
 static gboolean
 undo_sr(gpointer services, Task *task, const char *object, GError **error)
 {
-    return work_on_sr(services, object, storage_context_sr, delete_sr, error);
+    return work_on_sr(services, task, object, storage_context_sr, delete_sr, error);
 }
 
+/* What is attached here to find out, the step before this one detaches. */
 static gboolean
 delete_rows_without_sr(ApiServices *services, StorageContext *context, const char *object, GError **error)
 {
-    if (!storage_sr_attach(services->storage, &context->call, NULL))
+    g_autoptr(GError) failure = NULL;
+    if (storage_sr_attach(services->storage, &context->call, &failure))
+        return TRUE;
+    if (!undo_is_unanswered(failure))
         return undo_delete_sr(services->db, NULL, context->call.sr_ref, NULL, error);
-    storage_sr_detach(services->storage, &context->call, NULL);
-    return TRUE;
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return api_error_from_storage(error);
 }
 
 static gboolean
 finish_sr_rows(gpointer services, Task *task, const char *object, GError **error)
 {
-    return work_on_sr(services, object, storage_context_sr, delete_rows_without_sr, error);
+    return work_on_sr(services, task, object, storage_context_sr, delete_rows_without_sr, error);
 }
 
 static gboolean
@@ -260,7 +272,7 @@ undo_attachment(gpointer data, Task *task, const char *object, GError **error)
 {
     ApiServices *services = data;
     g_auto(StorageContext) context = {0};
-    g_auto(Deadline) deadline = deadline_start();
+    g_auto(StorageDeadline) deadline = storage_deadline_start(task != NULL ? task_cancellable(task) : NULL);
     g_autoptr(DbRow) sr = find_sr(services, object);
     if (sr == NULL || !storage_context_sr(&context, services, NULL, sr->ref, NULL) ||
         db_row_bool(context.pbd, PBD_CURRENTLY_ATTACHED))
@@ -269,11 +281,19 @@ undo_attachment(gpointer data, Task *task, const char *object, GError **error)
     return storage_sr_detach(services->storage, &context.call, error) || api_error_from_storage(error);
 }
 
+/* clang-format off */
 const PlanKind undo_kinds[] = {
-    {UNDO_DISK, undo_disk}, {UNDO_DISK_ROW, finish_disk_row}, {UNDO_SR_ROWS, undo_sr_rows},
-    {UNDO_SR, undo_sr},     {UNDO_SR_GONE, finish_sr_rows},   {UNDO_ATTACHMENT, undo_attachment},
-    {NULL, NULL},
+    {UNDO_DISK,       undo_disk        },
+    {UNDO_DISK_ROW,   finish_disk_row  },
+    {UNDO_DISK_SIZE,  settle_disk_size },
+    {UNDO_DISK_NAMES, settle_disk_names},
+    {UNDO_SR_ROWS,    undo_sr_rows     },
+    {UNDO_SR,         undo_sr          },
+    {UNDO_SR_GONE,    finish_sr_rows   },
+    {UNDO_ATTACHMENT, undo_attachment  },
+    {NULL,            NULL             },
 };
+/* clang-format on */
 
 /* ---- Writing down ---- */
 
@@ -298,14 +318,21 @@ undo_txn_add_disk(Plan *plan, DbTxn *txn, const StorageContext *context, const c
     plan_txn_add(plan, txn, UNDO_DISK, object);
 }
 
-void
-undo_failed(Plan *plan, const GError *error)
+gboolean
+undo_is_unanswered(const GError *error)
 {
     static const StorageError unanswered[] = {STORAGE_ERROR_BACKEND_EXIT, STORAGE_ERROR_BACKEND_REPLY,
                                               STORAGE_ERROR_BACKEND_TIMED_OUT, STORAGE_ERROR_BACKEND_FAILED,
                                               STORAGE_ERROR_CANCELLED};
     for (gsize i = 0; i < G_N_ELEMENTS(unanswered); i++)
         if (g_error_matches(error, STORAGE_ERROR, (int)unanswered[i]))
-            return;
-    plan_forget_last(plan);
+            return TRUE;
+    return FALSE;
+}
+
+void
+undo_failed(Plan *plan, const GError *error)
+{
+    if (!undo_is_unanswered(error))
+        plan_forget_last(plan);
 }

@@ -9,6 +9,10 @@
 #define UNDO_DISK "disk"
 /* A disk that is being destroyed: its row goes if the disk is gone. */
 #define UNDO_DISK_ROW "disk-row"
+/* A disk that is being resized: its row says how large it has turned out to be. */
+#define UNDO_DISK_SIZE "disk-size"
+/* A disk that is being renamed: the plugin is told what its row says. */
+#define UNDO_DISK_NAMES "disk-names"
 /* An SR's rows, of which the plugin knows nothing yet. */
 #define UNDO_SR_ROWS "sr-rows"
 /* An SR that the plugin has made, and nothing is in it yet. */
@@ -21,11 +25,14 @@
 /* All of them. */
 extern const PlanKind undo_kinds[];
 
-/** undo_add_disk: for UNDO_DISK and UNDO_DISK_ROW. */
+/** undo_add_disk: for those that are about a disk. */
 gboolean undo_add_disk(Plan *plan, const char *kind, const StorageContext *context, const char *vdi_uuid,
                        GError **error);
 /** undo_txn_add_disk: UNDO_DISK as a part of @txn. */
 void undo_txn_add_disk(Plan *plan, DbTxn *txn, const StorageContext *context, const char *vdi_uuid);
+
+/** undo_is_unanswered: whether @error, of a plugin's call, leaves open what the plugin has done. */
+gboolean undo_is_unanswered(const GError *error);
 
 /** undo_failed: after a plugin's call of the step added last failed with @error: an answer means that nothing
  * was done; if none came, anything may have been. */

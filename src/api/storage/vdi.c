@@ -285,21 +285,24 @@ api_vdi__destroy(ApiCall *call, const VdiDestroyArgs *args, GError **error)
     return api_vdi_destroy_disk(call, args->self.id, error);
 }
 
-/* @wanted is what the client asked for; a plugin that writes rows itself does not say what came of it. */
-static void
-write_resized(DbTxn *txn, const StorageContext *context, const StorageVdi *vdi, gint64 wanted)
+static gboolean
+resize_disk(ApiCall *call, StorageContext *context, guint64 size_bytes, GError **error)
 {
-    const DbRow *before = context->vdi;
-    if (!vdi->is_complete) {
-        db_txn_set_int(txn, CLASS_VDI, before->ref, VDI_VIRTUAL_SIZE, wanted);
-        return;
+    g_autoptr(Plan) plan = plan_new(call->task, call->message->name);
+    if (!undo_add_disk(plan, UNDO_DISK_SIZE, context, context->call.vdi_uuid, error))
+        return FALSE;
+    g_autoptr(StorageVdi) vdi =
+        storage_vdi_resize(call->services->storage, &context->call, size_bytes, error);
+    if (vdi == NULL) {
+        undo_failed(plan, *error);
+        return api_error_from_storage(error);
     }
-    gint64 virtual_size = (gint64)vdi->virtual_size;
-    gint64 physical_utilisation = (gint64)vdi->physical_utilisation;
-    db_txn_set_int(txn, CLASS_VDI, before->ref, VDI_VIRTUAL_SIZE, virtual_size);
-    db_txn_set_int(txn, CLASS_VDI, before->ref, VDI_PHYSICAL_UTILISATION, physical_utilisation);
-    scan_add_sizes(txn, context->sr->ref, virtual_size - db_row_int(before, VDI_VIRTUAL_SIZE),
-                   physical_utilisation - db_row_int(before, VDI_PHYSICAL_UTILISATION));
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    /* A plugin that writes rows itself does not say what came of it. */
+    if (!vdi->is_complete)
+        db_txn_set_int(txn, CLASS_VDI, context->vdi->ref, VDI_VIRTUAL_SIZE, (gint64)size_bytes);
+    scan_write_resized(txn, context->vdi, vdi);
+    return plan_commit(plan, txn, error);
 }
 
 gboolean
@@ -308,17 +311,10 @@ api_vdi__resize(ApiCall *call, const VdiResizeArgs *args, GError **error)
     g_auto(StorageContext) context = {0};
     if (!storage_context_vdi(&context, call->services, call->task, args->vdi.id, error))
         return FALSE;
-    if (args->size < db_row_int(context.vdi, VDI_VIRTUAL_SIZE)) {
-        g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, args->size);
-        return api_error_invalid_value(error, "size", text);
-    }
-    g_autoptr(StorageVdi) vdi =
-        storage_vdi_resize(call->services->storage, &context.call, (guint64)args->size, error);
-    if (vdi == NULL)
-        return api_error_from_storage(error);
-    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
-    write_resized(txn, &context, vdi, args->size);
-    return db_txn_commit(txn, NULL, error);
+    if (args->size >= db_row_int(context.vdi, VDI_VIRTUAL_SIZE))
+        return resize_disk(call, &context, (guint64)args->size, error);
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, args->size);
+    return api_error_invalid_value(error, "size", text);
 }
 
 gboolean

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Fields of a VDI that have a setter of their own: because the plugin is told, or because storage plugins
  * write them. */
-#include "api/storage/context.h"
+#include "api/storage/undo.h"
 
 static gboolean
 set_field(ApiCall *call, VdiRef vdi, int field, Value *value, GError **error)
@@ -11,37 +11,54 @@ set_field(ApiCall *call, VdiRef vdi, int field, Value *value, GError **error)
     return db_txn_commit(txn, NULL, error);
 }
 
-/* The plugin keeps names beside the data, so that they come back with SR.introduce; it is told first. */
+/* The plugin keeps names beside the data, so that they come back with SR.introduce. */
 static gboolean
-tell_plugin(ApiCall *call, VdiRef vdi, const char *name_label, const char *name_description, GError **error)
+tell_plugin(ApiCall *call, StorageContext *context, const char *name_label, const char *name_description,
+            GError **error)
+{
+    return storage_vdi_update(call->services->storage, &context->call, name_label, name_description, error);
+}
+
+/* The plugin is told first; if that cannot be shown, it is told the old name again. */
+static gboolean
+rename_disk(ApiCall *call, VdiRef vdi, int field, const char *name, GError **error)
 {
     g_auto(StorageContext) context = {0};
-    if (!storage_context_vdi(&context, call->services, call->task, vdi.id, error))
+    g_autoptr(Plan) plan = plan_new(call->task, call->message->name);
+    gboolean is_label = field == VDI_NAME_LABEL;
+    if (!storage_context_vdi(&context, call->services, call->task, vdi.id, error) ||
+        !undo_add_disk(plan, UNDO_DISK_NAMES, &context, context.call.vdi_uuid, error))
         return FALSE;
-    return storage_vdi_update(call->services->storage, &context.call, name_label, name_description, error) ||
-           api_error_from_storage(error);
+    if (!tell_plugin(call, &context, is_label ? name : NULL, is_label ? NULL : name, error)) {
+        undo_failed(plan, *error);
+        return api_error_from_storage(error);
+    }
+    g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
+    db_txn_set_string(txn, CLASS_VDI, vdi.id, field, name);
+    return plan_commit(plan, txn, error);
 }
 
 gboolean
 api_vdi__set_name_label(ApiCall *call, const VdiSetNameLabelArgs *args, GError **error)
 {
-    return tell_plugin(call, args->self, args->value, NULL, error) &&
-           set_field(call, args->self, VDI_NAME_LABEL, value_string(args->value), error);
+    return rename_disk(call, args->self, VDI_NAME_LABEL, args->value, error);
 }
 
 gboolean
 api_vdi__set_name_description(ApiCall *call, const VdiSetNameDescriptionArgs *args, GError **error)
 {
-    return tell_plugin(call, args->self, NULL, args->value, error) &&
-           set_field(call, args->self, VDI_NAME_DESCRIPTION, value_string(args->value), error);
+    return rename_disk(call, args->self, VDI_NAME_DESCRIPTION, args->value, error);
 }
 
 gboolean
 api_vdi__update(ApiCall *call, const VdiUpdateArgs *args, GError **error)
 {
-    g_autoptr(DbRow) row = db_require(call->db, CLASS_VDI, args->vdi.id, error);
-    return row != NULL && tell_plugin(call, args->vdi, db_row_string(row, VDI_NAME_LABEL),
-                                      db_row_string(row, VDI_NAME_DESCRIPTION), error);
+    g_auto(StorageContext) context = {0};
+    if (!storage_context_vdi(&context, call->services, call->task, args->vdi.id, error))
+        return FALSE;
+    return tell_plugin(call, &context, db_row_string(context.vdi, VDI_NAME_LABEL),
+                       db_row_string(context.vdi, VDI_NAME_DESCRIPTION), error) ||
+           api_error_from_storage(error);
 }
 
 gboolean
