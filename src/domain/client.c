@@ -86,12 +86,23 @@ call(DomainClient *client, const DomainContext *context, const char *method, Val
     return NULL;
 }
 
-/* Calls that only ask or register are not worth interrupting: they take no time. */
+/* A call that the service answers at once, unless it hangs. */
+static Value *
+call_quick(DomainClient *client, const DomainContext *context, const char *method, Value *args,
+           GCancellable *cancellable, GError **error)
+{
+    gboolean is_given = context != NULL && context->call_timeout_ms != 0;
+    guint timeout_ms = is_given ? context->call_timeout_ms : CALL_TIMEOUT_MS;
+    return call(client, context, method, args, timeout_ms, cancellable, error);
+}
+
+/* May be broken off: what only asks or registers can be repeated. */
 gboolean
 domain_client_call(DomainClient *client, const DomainContext *context, const char *method, Value *args,
                    Value **ret_value, GError **error)
 {
-    g_autoptr(Value) value = call(client, context, method, args, CALL_TIMEOUT_MS, NULL, error);
+    GCancellable *cancellable = context != NULL ? context->cancellable : NULL;
+    g_autoptr(Value) value = call_quick(client, context, method, args, cancellable, error);
     if (value == NULL)
         return FALSE;
     if (ret_value != NULL)
@@ -132,7 +143,8 @@ static gboolean
 task_call(DomainClient *client, const DomainContext *context, const char *method, const char *task,
           GError **error)
 {
-    return domain_client_call(client, context, method, id_arg(task), NULL, error);
+    g_autoptr(Value) value = call_quick(client, context, method, id_arg(task), NULL, error);
+    return value != NULL;
 }
 
 /* One round: the task as soon as it is further than @seen. */
@@ -215,13 +227,17 @@ domain_client_task_wait(DomainClient *client, const DomainContext *context, cons
     return read_result(&state, was_cancelled, error);
 }
 
+/* Whoever breaks off the call that begins a task does not know whether it has begun, hence no cancellable. */
 gboolean
 domain_client_operation(DomainClient *client, const DomainContext *context, const char *method, Value *args,
                         GError **error)
 {
-    g_autofree char *task = NULL;
-    return call_typed(client, context, method, args, &domain_type_string, &task, error) &&
-           domain_client_task_wait(client, context, task, error);
+    g_autoptr(Value) task = call_quick(client, context, method, args, NULL, error);
+    if (task == NULL)
+        return FALSE;
+    if (value_kind(task) != VALUE_STRING)
+        return domain_error_internal_error(error, "the domain service does not say which task it is");
+    return domain_client_task_wait(client, context, value_get_string(task), error);
 }
 
 /* ---- VMs */

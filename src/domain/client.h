@@ -47,10 +47,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DomainClient, domain_client_free)
 /* What goes with a call. NULL for a whole context is fine, and so is any member at zero. */
 typedef struct DomainContext {
     const char *dbg;           /* the caller's mark in the service's log */
-    GCancellable *cancellable; /* triggers Task.cancel; the wait still lasts until the task has let go of what
+    GCancellable *cancellable; /* ends calls that only ask or register. Of an operation that has begun it
+                                  triggers Task.cancel; the wait still lasts until the task has let go of what
                                   it held */
     void (*progress)(double fraction, gpointer data); /* called on the waiting thread, 0 to 1 */
     gpointer progress_data;
+    guint call_timeout_ms; /* of each call that does not wait; 0: a minute */
 } DomainContext;
 
 /** domain_client_query: who answers there. Its instance_id changes with each start of the service. */

@@ -21,7 +21,8 @@ typedef enum StorageError {
     STORAGE_ERROR_BACKEND_TIMED_OUT, /* SR_BACKEND_FAILURE ["timed out", what, stderr's end] */
     STORAGE_ERROR_BACKEND_FAILED, /* SR_BACKEND_FAILURE ["failed", what, ""]: could not be started, too much
                                      output */
-    STORAGE_ERROR_CANCELLED,      /* TASK_CANCELLED [task] */
+    STORAGE_ERROR_CANCELLED,      /* TASK_CANCELLED [task]: what the plugin has done by then nobody knows */
+    STORAGE_ERROR_NOT_BEGUN,      /* TASK_CANCELLED [task], before the plugin was called */
     STORAGE_ERROR_NOT_MASTER,     /* INTERNAL_ERROR [text]: our caller sent it to the wrong host */
     STORAGE_ERROR_INVALID,        /* INVALID_VALUE [field, value] */
     STORAGE_ERROR_DATAPATH,       /* INTERNAL_ERROR [text]: activate before attach and the like */

@@ -204,6 +204,13 @@ check_call(const StorageOperationInfo *info, const StorageCall *call, GError **e
     return TRUE;
 }
 
+static gboolean
+refuse_cancelled(GError **error, const StorageCall *call)
+{
+    const char *params[] = {call->subtask_of != NULL ? call->subtask_of : "", NULL};
+    return storage_error_set(error, STORAGE_ERROR_NOT_BEGUN, "TASK_CANCELLED", params);
+}
+
 gboolean
 storage_turn_begin(Storage *storage, StorageOperation operation, const StorageCall *call,
                    StorageTurn *ret_turn, GError **error)
@@ -220,10 +227,8 @@ storage_turn_begin(Storage *storage, StorageOperation operation, const StorageCa
     const char *vdi_uuid = info->object == STORAGE_OBJECT_VDI ? call->vdi_uuid : NULL;
     turn.lock =
         storage_lock_acquire(storage->locks, info->lock, call->sr_uuid, vdi_uuid, call->cancellable, NULL);
-    if (turn.lock == NULL) {
-        const char *params[] = {call->subtask_of != NULL ? call->subtask_of : "", NULL};
-        return storage_error_set(error, STORAGE_ERROR_CANCELLED, "TASK_CANCELLED", params);
-    }
+    if (turn.lock == NULL)
+        return refuse_cancelled(error, call);
     *ret_turn = turn;
     turn = (StorageTurn){0};
     return TRUE;
@@ -239,6 +244,11 @@ storage_turn_invoke(const StorageTurn *turn, const StorageRequest *request, GErr
             return value_nil();
         const char *params[] = {request->call->sr_ref != NULL ? request->call->sr_ref : "", NULL};
         storage_error_set(error, STORAGE_ERROR_NOT_SUPPORTED, "SR_OPERATION_NOT_SUPPORTED", params);
+        return NULL;
+    }
+
+    if (g_cancellable_is_cancelled(request->call->cancellable)) {
+        refuse_cancelled(error, request->call);
         return NULL;
     }
 

@@ -6,7 +6,6 @@ plugin: there it hangs, before and after it has done its work, and is cancelled.
 import contextlib
 import os
 import signal
-import socket
 import sqlite3
 import sys
 from pathlib import Path
@@ -173,6 +172,78 @@ for method, command, after in STORAGE_WAITS:
 
         name = f"test_{method.replace('.', '_').lower()}_in_{command}_{moment.replace(' ', '_')}"
         setattr(StorageWaitTest, name, run)
+
+
+class OtherWaitTest(CancelTest):
+    """Waits for a lock, for guests, and for a domain service that does not answer."""
+
+    def test_a_disk_that_waits_for_another(self):
+        sr, folder = self.new_sr("test")
+        before = self.state()
+        self.misbehave(folder, "vdi_create", "hang")
+        first = self.api("Async.VDI.create", storage.disk_record(sr))
+        self.wait_running(folder, "vdi_create")
+        second = self.api("Async.VDI.create", storage.disk_record(sr))
+        storage.wait_until(lambda: len(self.state()["journal"]) == 2, "both have begun", 30)
+        self.behave(folder, "vdi_create")
+        for task in (second, first):
+            self.api("task.cancel", task)
+            self.assert_cancelled(task)
+        self.assertEqual(self.state(), before)
+
+    def test_an_sr_that_waits_for_what_a_crash_left(self):
+        sr, folder = self.new_sr("test")
+        server = self.stack.processes["xylemd"]
+        self.misbehave(folder, "vdi_create", f"kill after {server.pid} 1")
+        self.misbehave(folder, "sr_attach", "fault 46")
+        with self.assertRaises((OSError, AssertionError)):
+            self.create_vdi(sr)
+        server.wait(60)
+        self.behave(folder, "vdi_create")
+        del self.stack.processes["xylemd"]
+        self.stack.start_one("xylemd")
+        self.api = self.new_wire()
+        self.behave(folder, "sr_attach")
+        self.misbehave(folder, "vdi_delete", "hang")
+        task = self.api("Async.PBD.plug", self.pbd(sr))
+        self.wait_running(folder, "vdi_delete")
+        self.behave(folder, "vdi_delete")
+        self.api("task.cancel", task)
+        self.assertEqual(self.wait_task(task)["status"], "success")  # it was plugged by then
+        self.assertEqual(len(self.state()["journal"]), 1)
+        self.api("PBD.unplug", self.pbd(sr))
+        self.api("PBD.plug", self.pbd(sr))
+        self.assertEqual([self.state()["journal"], self.content(folder)], [[], {}])
+
+    def test_guests_that_do_not_go_down(self):
+        vm = self.make_vm()
+        self.api("VM.add_to_platform", vm, "fake-shutdown", "ignore")
+        self.bring_to(vm, "Running")
+        before = self.state()
+        for message in ("clean_shutdown", "clean_reboot", "shutdown"):
+            with self.subTest(message=message):
+                task = self.api(f"Async.VM.{message}", vm)
+                storage.wait_until(lambda: self.api("VM.get_current_operations", vm), "it has begun", 30)
+                self.api("task.cancel", task)
+                self.assert_cancelled(task)
+                self.assertEqual(self.state(), before)
+
+    def test_domain_service_that_hangs(self):
+        vm = self.make_vm()
+        before = self.state()
+        service = self.stack.processes["xenopsd"].pid
+        os.kill(service, signal.SIGSTOP)
+        self.addCleanup(os.kill, service, signal.SIGCONT)
+        task = self.api("Async.VM.start", vm, False, False)
+        claimed = lambda: self.api("VM.get_record", vm)["scheduled_to_be_resident_on"] == self.host  # noqa: E731
+        storage.wait_until(claimed, "it has begun", 30)
+        self.api("task.cancel", task)
+        self.assert_cancelled(task)
+        os.kill(service, signal.SIGCONT)
+        for state in ("Running", "Halted"):
+            self.bring_to(vm, state)
+        changed = {key for key, value in self.api("VM.get_record", vm).items() if value != before["VM"][vm][key]}
+        self.assertLessEqual(changed, {"last_booted_record", "memory_target"})
 
 
 if __name__ == "__main__":

@@ -13,6 +13,10 @@
 
 #define NULL_REF "OpaqueRef:NULL"
 
+/* Asking is not cancelled, since what became of a cancelled call must be written down, too; a service that
+ * hangs is asked again by the thread that follows it. */
+#define ASK_TIMEOUT_MS 10000
+
 /* ---- VMs that a handler is at work on ---- */
 
 static GMutex held_lock;
@@ -309,7 +313,8 @@ observe_and_write(const ApiServices *services, const DbActor *actor, const DbRow
                   GError **error)
 {
     const char *uuid = db_row_string(vm, VM_UUID);
-    const DomainContext context = {.dbg = actor != NULL ? actor->task : "sync"};
+    const DomainContext context = {.dbg = actor != NULL ? actor->task : "sync",
+                                   .call_timeout_ms = ASK_TIMEOUT_MS};
     g_auto(Observation) observation = {
         .services = services,
         .vm_ref = vm->ref,
