@@ -225,6 +225,7 @@ struct HttpStream {
     gnutls_session_t session; /* MHD's; NULL if plain or ended */
     GByteArray *head;         /* what MHD had read after the header */
     guint head_used;
+    GCancellable *cancellable; /* (nullable) ends waits; set before the first */
 };
 
 HttpStream *http_stream_ref(HttpStream *stream);

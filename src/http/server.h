@@ -171,6 +171,10 @@ HttpStream *http_take_over(HttpRequest *request);
 /* A taken-over connection: blocking reads and writes, TLS included. One reader and one writer thread at a
  * time. */
 
+/** http_stream_set_cancellable: before the first read or write. Once triggered, they fail with
+ * BASE_ERROR_CANCELLED, also those that wait. */
+void http_stream_set_cancellable(HttpStream *stream, GCancellable *cancellable);
+
 /** http_stream_read: up to @length bytes; 0 at the end, -1 and @error on failure or after @timeout_ms (0:
  * none). */
 gssize http_stream_read(HttpStream *stream, void *buffer, gsize length, guint timeout_ms, GError **error);

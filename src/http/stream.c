@@ -116,31 +116,58 @@ http_stream_try_write(HttpStream *stream, const void *data, gsize length, short 
 
 /* ---- waiting ---- */
 
-/* @deadline: monotonic; 0 for none. */
 static gboolean
-wait_for(int fd, short events, gint64 deadline, GError **error)
+check_not_cancelled(const HttpStream *stream, GError **error)
 {
-    for (;;) {
-        int left_ms = -1;
-        if (deadline != 0) {
-            gint64 left = deadline - g_get_monotonic_time();
-            left_ms = left > 0 ? (int)MIN((left + 999) / 1000, G_MAXINT) : 0;
-        }
-        struct pollfd item = {.fd = fd, .events = events};
-        int n = poll(&item, 1, left_ms);
-        if (n > 0)
-            return TRUE;
-        if (n == 0)
-            return base_error_set(error, BASE_ERROR_TIMED_OUT, "the peer was silent for too long");
-        if (errno != EINTR)
-            return base_error_errno(error, errno, "wait for the peer");
-    }
+    return !g_cancellable_is_cancelled(stream->cancellable) ||
+           base_error_set(error, BASE_ERROR_CANCELLED, "cancelled");
+}
+
+/* @deadline: monotonic; 0 for none. */
+static int
+milliseconds_left(gint64 deadline)
+{
+    if (deadline == 0)
+        return -1;
+    gint64 left = deadline - g_get_monotonic_time();
+    return left > 0 ? (int)MIN((left + 999) / 1000, G_MAXINT) : 0;
+}
+
+static gboolean
+poll_both(struct pollfd items[2], gint64 deadline, GError **error)
+{
+    int n;
+    do
+        n = poll(items, 2, milliseconds_left(deadline));
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return base_error_errno(error, errno, "wait for the peer");
+    return n > 0 || base_error_set(error, BASE_ERROR_TIMED_OUT, "the peer was silent for too long");
+}
+
+static gboolean
+wait_for(HttpStream *stream, short events, gint64 deadline, GError **error)
+{
+    GPollFD cancel = {.fd = -1};
+    gboolean is_cancellable = g_cancellable_make_pollfd(stream->cancellable, &cancel);
+    struct pollfd items[] = {{.fd = stream->fd, .events = events},
+                             {.fd = is_cancellable ? cancel.fd : -1, .events = POLLIN}};
+    gboolean is_ready = poll_both(items, deadline, error);
+    if (is_cancellable)
+        g_cancellable_release_fd(stream->cancellable);
+    return is_ready && check_not_cancelled(stream, error);
+}
+
+void
+http_stream_set_cancellable(HttpStream *stream, GCancellable *cancellable)
+{
+    g_set_object(&stream->cancellable, cancellable);
 }
 
 gssize
 http_stream_read(HttpStream *stream, void *buffer, gsize length, guint timeout_ms, GError **error)
 {
-    if (!http_stream_wait_ready(stream, error))
+    if (!http_stream_wait_ready(stream, error) || !check_not_cancelled(stream, error))
         return -1;
     gint64 deadline = timeout_ms != 0 ? g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND : 0;
     short events = 0;
@@ -148,7 +175,7 @@ http_stream_read(HttpStream *stream, void *buffer, gsize length, guint timeout_m
     g_mutex_lock(&stream->read_lock);
     do
         n = http_stream_try_read(stream, buffer, length, &events, error);
-    while (n < 0 && events != 0 && wait_for(stream->fd, events, deadline, error));
+    while (n < 0 && events != 0 && wait_for(stream, events, deadline, error));
     g_mutex_unlock(&stream->read_lock);
     return n;
 }
@@ -174,7 +201,7 @@ write_all(HttpStream *stream, const char *data, gsize length, GError **error)
     while (length > 0) {
         short events = 0;
         gssize n = http_stream_try_write(stream, data, length, &events, error);
-        if (n < 0 && (events == 0 || !wait_for(stream->fd, events, 0, error)))
+        if (n < 0 && (events == 0 || !wait_for(stream, events, 0, error)))
             return FALSE;
         if (n > 0) {
             data += n;
@@ -187,7 +214,7 @@ write_all(HttpStream *stream, const char *data, gsize length, GError **error)
 gboolean
 http_stream_write_all(HttpStream *stream, const void *data, gsize length, GError **error)
 {
-    if (!http_stream_wait_ready(stream, error))
+    if (!http_stream_wait_ready(stream, error) || !check_not_cancelled(stream, error))
         return FALSE;
     g_mutex_lock(&stream->write_lock);
     gboolean is_written = write_all(stream, data, length, error);

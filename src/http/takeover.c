@@ -44,6 +44,7 @@ http_stream_unref(HttpStream *stream)
     if (!g_atomic_int_dec_and_test(&stream->ref_count))
         return;
     g_byte_array_unref(stream->head);
+    g_clear_object(&stream->cancellable);
     g_mutex_clear(&stream->lock);
     g_cond_clear(&stream->changed);
     g_mutex_clear(&stream->read_lock);

@@ -246,5 +246,54 @@ class OtherWaitTest(CancelTest):
         self.assertLessEqual(changed, {"last_booted_record", "memory_target"})
 
 
+class StreamWaitTest(case.ApiTest):
+    """HTTP handlers whose client neither sends nor reads."""
+
+    TEXT_BYTES = 16 << 20  # more than any socket keeps
+    DOWNLOADS = ("/audit_log?", "/pool/xmldbdump?", "/host_logs_download?", "/system-status?output=tar&entries=xenserver-logs&",
+                 "/system-status?output=zip&entries=xenserver-logs&", "/system-status?entries=xenserver-logs&",
+                 "/system-status?entries=process-list&")  # whose program hangs
+
+    @classmethod
+    def prepare(cls):
+        noise = os.urandom(cls.TEXT_BYTES // 2).hex()
+        for name in ("audit.log.1", "noise.log"):
+            (cls.stack.state / name).write_text(f"{noise}\n", encoding="utf-8")
+        program = cls.scratch / "bin/ps"
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\nexec sleep 3600\n", encoding="utf-8")
+        program.chmod(0o755)
+        cls.stack.environments["xylemd"] = {**os.environ, "PATH": f"{program.parent}:{os.environ['PATH']}"}
+
+    def cancel_silent(self, method, path, body=b"", length=0):
+        """Cancels the task when the reply has begun; the reply's head."""
+        task = self.api("task.create", "download", "")
+        client = self.closed_at_end(case.wire.Connection(self.stack.socket))
+        client.send(f"{method} {path}session_id={self.api.session}&task_id={task} HTTP/1.1\r\nHost: test\r\n"
+                    f"Content-Length: {length}\r\n\r\n".encode() + body)
+        client.receive()
+        self.assertTrue(client.buffer.startswith(b"HTTP/1.1 200 OK\r\n"), client.buffer)
+        self.api("task.cancel", task)
+        record = storage.StorageTest.wait_task(self, task)
+        self.assertEqual([record["status"], record["error_info"]], ["cancelled", ["TASK_CANCELLED", task]])
+        while client.receive():
+            pass
+
+    def test_downloads(self):
+        vm = self.api("VM.clone", self.api("VM.get_by_name_label", "Other install media")[0], "much to tell")
+        for number in range(20):
+            self.api("VM.add_to_other_config", vm, f"key {number}", "x" * 200_000)
+        for path in self.DOWNLOADS:
+            with self.subTest(path=path):
+                self.cancel_silent("GET", path)
+
+    def test_upload(self):
+        blob = self.api("blob.create", "text/plain", False)
+        before = self.api("blob.get_record", blob)
+        self.cancel_silent("PUT", f"/blob?ref={blob}&", b"the beginning", 1000)
+        self.assertEqual(self.api("blob.get_record", blob), before)
+        self.assertEqual(list((self.stack.state / "blobs").iterdir()), [])
+
+
 if __name__ == "__main__":
     case.main("api/cancel")

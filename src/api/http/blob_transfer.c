@@ -63,8 +63,6 @@ copy_to_file(HttpCall *call, HttpStream *stream, int fd, gint64 length, GError *
 {
     g_autofree char *buffer = g_malloc(BUFFER_BYTES);
     for (gint64 done = 0; done < length;) {
-        if (g_cancellable_set_error_if_cancelled(call->cancellable, error))
-            return FALSE;
         gsize wanted = (gsize)MIN(length - done, BUFFER_BYTES);
         gssize n = http_stream_read(stream, buffer, wanted, SILENCE_TIMEOUT_MS, error);
         if (n < 0)

@@ -74,6 +74,7 @@ http_call_stream(HttpCall *call, const char *content_type, const char *file_name
     g_string_append_printf(head, "content-type: %s\r\n\r\n", content_type);
     g_autofree char *text = g_string_free(head, FALSE);
     call->stream = http_take_over(call->request);
+    http_stream_set_cancellable(call->stream, call->cancellable);
     return http_stream_write_all(call->stream, text, strlen(text), error) ? call->stream : NULL;
 }
 

@@ -57,7 +57,8 @@ gboolean http_call_reply_file(HttpCall *call, const char *path, const char *cont
  * @file_name: (nullable): makes clients save it under this name
  *
  * Takes the connection over and sends "200 OK" with headers and without a length: the reply ends with the
- * connection. Uploads are read from the same stream. Borrowed from @call. Errors: BASE_ERROR_IO.
+ * connection. Uploads are read from the same stream. Cancelling the task ends all waits for the client.
+ * Borrowed from @call. Errors: BASE_ERROR_IO, BASE_ERROR_CANCELLED.
  */
 HttpStream *http_call_stream(HttpCall *call, const char *content_type, const char *file_name, GError **error);
 

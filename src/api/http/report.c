@@ -18,6 +18,7 @@
 typedef struct Report {
     const ApiServices *services;
     Bundle *bundle;
+    GCancellable *cancellable; /* ends programs */
 } Report;
 
 /* ---- Sources ---- */
@@ -43,8 +44,10 @@ add_files(Report *report, const char *key, const char *const *paths, GError **er
 static gboolean
 add_program(Report *report, const char *name, const char *const *argv, GError **error)
 {
-    const ProcessSpec spec = {
-        .argv = argv, .timeout_ms = PROGRAM_TIMEOUT_S * 1000, .output_max_bytes = PROGRAM_MAX_BYTES};
+    const ProcessSpec spec = {.argv = argv,
+                              .timeout_ms = PROGRAM_TIMEOUT_S * 1000,
+                              .output_max_bytes = PROGRAM_MAX_BYTES,
+                              .cancellable = report->cancellable};
     g_autofree char *output = NULL;
     g_autoptr(GError) failure = NULL;
     if (!base_process_try(&spec, &output, &failure))
@@ -175,9 +178,10 @@ report_is_entry(const char *key)
 }
 
 gboolean
-report_write(const ApiServices *services, Bundle *bundle, const char *const *keys, GError **error)
+report_write(const ApiServices *services, Bundle *bundle, const char *const *keys, GCancellable *cancellable,
+             GError **error)
 {
-    Report report = {services, bundle};
+    Report report = {services, bundle, cancellable};
     for (gsize i = 0; i < G_N_ELEMENTS(entries); i++)
         if ((keys == NULL || g_strv_contains(keys, entries[i].key)) && !entries[i].write(&report, error))
             return FALSE;
@@ -185,8 +189,8 @@ report_write(const ApiServices *services, Bundle *bundle, const char *const *key
 }
 
 gboolean
-report_write_logs(const ApiServices *services, Bundle *bundle, GError **error)
+report_write_logs(const ApiServices *services, Bundle *bundle, GCancellable *cancellable, GError **error)
 {
-    Report report = {services, bundle};
+    Report report = {services, bundle, cancellable};
     return write_logs(&report, error);
 }

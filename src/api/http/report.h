@@ -15,6 +15,8 @@ gboolean report_is_entry(const char *key);
  *
  * Adds what each entry is about. Errors: BASE_ERROR_IO.
  */
-gboolean report_write(const ApiServices *services, Bundle *bundle, const char *const *keys, GError **error);
+gboolean report_write(const ApiServices *services, Bundle *bundle, const char *const *keys,
+                      GCancellable *cancellable, GError **error);
 /** report_write_logs: the entry of logs alone. */
-gboolean report_write_logs(const ApiServices *services, Bundle *bundle, GError **error);
+gboolean report_write_logs(const ApiServices *services, Bundle *bundle, GCancellable *cancellable,
+                           GError **error);

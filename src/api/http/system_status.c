@@ -80,7 +80,8 @@ http_get_system_status(HttpCall *call, Value **ret_result, GError **error)
     if (!read_entries(call, &keys, error))
         return FALSE;
     g_autoptr(Bundle) bundle = begin(call, "system_status", output, error);
-    return bundle != NULL && report_write(call->services, bundle, (const char *const *)keys, error) &&
+    return bundle != NULL &&
+           report_write(call->services, bundle, (const char *const *)keys, call->cancellable, error) &&
            bundle_end(bundle, error);
 }
 
@@ -89,7 +90,8 @@ http_get_logs(HttpCall *call, Value **ret_result, GError **error)
 {
     static const struct Output output = {"tar.gz", BUNDLE_TAR_GZIP};
     g_autoptr(Bundle) bundle = begin(call, "logs", &output, error);
-    return bundle != NULL && report_write_logs(call->services, bundle, error) && bundle_end(bundle, error);
+    return bundle != NULL && report_write_logs(call->services, bundle, call->cancellable, error) &&
+           bundle_end(bundle, error);
 }
 
 gboolean
