@@ -6,6 +6,7 @@ plugin: there it hangs, before and after it has done its work, and is cancelled.
 import contextlib
 import os
 import signal
+import socket
 import sqlite3
 import sys
 from pathlib import Path
@@ -293,6 +294,26 @@ class StreamWaitTest(case.ApiTest):
         self.cancel_silent("PUT", f"/blob?ref={blob}&", b"the beginning", 1000)
         self.assertEqual(self.api("blob.get_record", blob), before)
         self.assertEqual(list((self.stack.state / "blobs").iterdir()), [])
+
+
+class DirectoryWaitTest(case.ApiTest):
+    """A directory that takes connections and says nothing."""
+
+    def test_enabling(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        config = {"uri": f"ldap://127.0.0.1:{silent.getsockname()[1]}", "tls": "none", "timeout": "60", "base-dn": "dc=x", "user": "cn=x",
+                  "pass": "x"}
+        host, pool = self.api("host.get_all")[0], self.api("pool.get_all")[0]
+        for method, *params in (("host", host, config, "directory", "LDAP"), ("pool", pool, config, "directory", "LDAP")):
+            with self.subTest(method=method):
+                task = self.api(f"Async.{method}.enable_external_auth", *params)
+                connection, _ = silent.accept()
+                self.api("task.cancel", task)
+                record = storage.StorageTest.wait_task(self, task)
+                self.assertEqual([record["status"], record["error_info"]], ["cancelled", ["TASK_CANCELLED", task]])
+                self.assertEqual([self.api("host.get_external_auth_type", host), self.api("secret.get_all")], ["", []])
+                connection.close()
 
 
 if __name__ == "__main__":

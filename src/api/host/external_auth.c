@@ -81,6 +81,31 @@ set_fields(DbTxn *txn, const char *host_ref, const char *type, const char *servi
     db_txn_set(txn, CLASS_HOST, host_ref, HOST_EXTERNAL_AUTH_CONFIGURATION, settings);
 }
 
+static void
+probe_thread(GTask *task, gpointer source, gpointer directory, GCancellable *cancellable)
+{
+    g_autoptr(GError) error = NULL;
+    Value *settings = NULL;
+    if (g_task_return_error_if_cancelled(task))
+        return;
+    if (((Directory *)directory)->kind->probe(directory, &settings, &error))
+        g_task_return_pointer(task, settings, (GDestroyNotify)value_unref);
+    else
+        g_task_return_error(task, g_steal_pointer(&error));
+}
+
+/* DNS and connecting cannot be broken off: a call that is cancelled leaves them to end by themselves, on a
+ * thread of their own. (transfer full): the settings as they are kept. */
+static Value *
+probe(Directory *directory, GCancellable *cancellable, GError **error)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, cancellable, NULL, NULL);
+    g_task_set_task_data(task, directory_ref(directory), (GDestroyNotify)directory_unref);
+    g_task_set_return_on_cancel(task, TRUE);
+    g_task_run_in_thread_sync(task, probe_thread);
+    return g_task_propagate_pointer(task, error);
+}
+
 static gboolean
 enable(ApiCall *call, const char *host_ref, const char *type, const char *service_name, const Value *config,
        GError **error)
@@ -91,9 +116,9 @@ enable(ApiCall *call, const char *host_ref, const char *type, const char *servic
     const DirectoryKind *kind = directory_kind(type);
     if (kind == NULL)
         return api_error_auth_unknown_type(error, type);
-    g_autoptr(Value) settings = NULL;
     g_autoptr(Directory) directory = kind->open(service_name, config, error);
-    if (directory == NULL || !kind->probe(directory, &settings, error))
+    g_autoptr(Value) settings = directory != NULL ? probe(directory, call->cancellable, error) : NULL;
+    if (settings == NULL)
         return fail_enable(error);
 
     g_autoptr(DbTxn) txn = db_txn_new(call->db, &call->actor);
