@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A storage plugin that misbehaves on demand: the body of TestSR, which storage.py puts into a plugin directory.
 
-device_config says where it keeps its disks (location): a file <uuid> each, which holds its size; SWITCHES leave more files. There, a file <command>.does says how
-that command behaves instead of well: a key of BEHAVIOURS, "wait", "fault N", "hang after": when it has done its work, or "kill before P N" and
-"kill after P N": kill process P when it gets the command for the N-th time, before or after it has done it. A command that runs leaves
-<command>.running behind.
+device_config says where it keeps its disks (location): a file <uuid> each, which holds its size; SWITCHES leave more files. There, a file
+<command>.does says how that command behaves instead of well: a key of BEHAVIOURS, "wait", "fault N", "hang after": when it has done its
+work, or "kill before P N" and "kill after P N": kill process P when it gets the command for the N-th time, before or after it has done it.
+A command that runs leaves <command>.running behind.
 """
 
 import os
