@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes the domain service's C from model/domain.toml: types, codecs' tables, exception setters, method table.
 
-Usage: domain.py MODEL OUTDIR writes types.h types.c methods.h methods.c there.
+Usage: domain.py MODEL OUTDIR writes types.h types.c methods.h methods.c introspection.c and introspection.xml there.
 """
 
 import pathlib
@@ -11,6 +11,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+import domain_dbus  # noqa: E402
 import domain_model  # noqa: E402
 from domain_model import Type  # noqa: E402
 
@@ -39,6 +40,7 @@ class Names:
 
     def __init__(self, model):
         self.model = model
+        self.signatures = domain_dbus.Signatures(model)
 
     def is_enum(self, of):
         block = self.model.types.get(self.model.resolve(of).name)
@@ -204,16 +206,26 @@ def types_header(names, order):
 # ---- types.c
 
 
-def member_row(names, c_name, name, of, optional=False):
+def c_bool(truth):
+    return "TRUE" if truth else "FALSE"
+
+
+def member_row(names, c_name, name, of, is_optional=False, is_unprinted=False):
     if of is None:
-        return f"    {{{c_string(name)}, NULL, 0, FALSE}},"
+        return f"    {{{c_string(name)}, NULL, 0, FALSE, FALSE}},"
     return (f"    {{{c_string(name)}, &{names.descriptor(of)}, offsetof({c_name}, {snake(name)}), "
-            f"{'TRUE' if optional else 'FALSE'}}},")
+            f"{c_bool(is_optional)}, {c_bool(is_unprinted)}}},")
 
 
-def described(kind, name, c_type, element="NULL", members=None):
+def member_rows(names, c_name, members, is_printed):
+    """Rows of a type's members or a method's arguments; @is_printed: of what the document prints."""
+    return [member_row(names, c_name, member.name, member.type, member.optional, names.signatures.is_unprinted(is_printed, member))
+            for member in members]
+
+
+def described(kind, name, signature, c_type, element="NULL", members=None):
     table = f"{members}, G_N_ELEMENTS({members})" if members else "NULL, 0"
-    return f"{{DOMAIN_KIND_{kind}, {c_string(name)}, sizeof({c_type}), {element}, {table}}}"
+    return f"{{DOMAIN_KIND_{kind}, {c_string(name)}, {c_string(signature)}, sizeof({c_type}), {element}, {table}}}"
 
 
 def descriptor_block(names, of):
@@ -221,18 +233,19 @@ def descriptor_block(names, of):
     c_name = f"Domain{camel(stem)}"
     if of.name in ("list", "option"):
         c_type = c_name if of.name == "list" else names.c_type(of).strip()
-        body = described(of.name.upper(), str(of), c_type, f"&{names.descriptor(of.args[0])}")
+        body = described(of.name.upper(), str(of), names.signatures.whole(of), c_type, f"&{names.descriptor(of.args[0])}")
         return f"const DomainType domain_type_{stem} = {body};"
     if of.name == "tuple":
         rows = [member_row(names, c_name, name, inner) for name, inner in zip(model.tuples[str(of)][1], of.args)]
         kind, name = "TUPLE", str(of)
     else:
         block = model.types[of.name]
-        rows = [member_row(names, c_name, member.name, member.type, member.optional) for member in block.members]
+        rows = member_rows(names, c_name, block.members, block.name in names.signatures.frozen)
         kind = "ENUM" if names.is_enum(of) else block.kind.upper()
         name = of.name
     table = "\n".join([f"static const DomainMember {stem}_members[] = {{"] + rows + ["};"])
-    return f"{table}\nconst DomainType domain_type_{stem} = {described(kind, name, c_name, members=f'{stem}_members')};"
+    body = described(kind, name, names.signatures.whole(of), c_name, members=f"{stem}_members")
+    return f"{table}\nconst DomainType domain_type_{stem} = {body};"
 
 
 def setter_argument(names, arg):
@@ -277,10 +290,17 @@ def exception_table(names):
     return "\n".join(lines)
 
 
+def type_list(names, order):
+    rows = [f"    &{names.descriptor(of)}," for of in order.expressions]
+    return "\n".join(["const DomainType *const domain_types[] = {", *rows, "};",
+                      "const gsize domain_n_types = G_N_ELEMENTS(domain_types);\n"])
+
+
 def types_source(names, order):
     parts = ["/* SPDX-License-Identifier: LGPL-2.1-or-later */", BANNER.rstrip(), '#include "domain/types.h"\n', "#include <stddef.h>\n"]
     parts += [f"extern const DomainType domain_type_{names.stem(of)};" for of in order.expressions if of.name == "option"]
     parts += [descriptor_block(names, of) + "\n" for of in order.expressions]
+    parts.append(type_list(names, order))
     parts.append(exception_table(names) + "\n")
     parts += [setter_block(names, exception) for exception in names.model.exceptions.values()]
     return "\n".join(parts)
@@ -344,9 +364,10 @@ def thunk_block(names, method):
 
 def args_block(names, method):
     c_name, stem = args_name(method), method_stem(method)
-    rows = [member_row(names, c_name, member.name, member.type, member.optional) for member in method.inputs]
+    rows = member_rows(names, c_name, method.inputs, not method.addition)
     table = "\n".join([f"static const DomainMember {stem}_args[] = {{"] + rows + ["};"])
-    return f"{table}\nstatic const DomainType {stem}_type = {described('STRUCT', method.name, c_name, members=f'{stem}_args')};"
+    body = described("STRUCT", method.name, f"({names.signatures.of_args(method)})", c_name, members=f"{stem}_args")
+    return f"{table}\nstatic const DomainType {stem}_type = {body};"
 
 
 def method_row(names, method):
@@ -379,11 +400,25 @@ def methods_source(names, order):
     return "\n".join(parts)
 
 
+# ---- introspection.c, introspection.xml
+
+
+def introspection_source(text):
+    lines = ["/* SPDX-License-Identifier: LGPL-2.1-or-later */", BANNER.rstrip(), '#include "domain/dbus/introspection.h"\n',
+             f"const char domain_dbus_name[] = {c_string(domain_dbus.NAME)};",
+             f"const char domain_dbus_path[] = {c_string(domain_dbus.PATH)};",
+             "const char domain_dbus_introspection[] ="]
+    lines += [f"    {c_string(line)} \"\\n\"" for line in text.splitlines()]
+    return "\n".join(lines) + ";\n"
+
+
 def make(model):
     """File name -> text."""
     names, order = Names(model), Order(model)
+    introspection = domain_dbus.introspection(model)
     return {"types.h": types_header(names, order), "types.c": types_source(names, order),
-            "methods.h": methods_header(names), "methods.c": methods_source(names, order)}
+            "methods.h": methods_header(names), "methods.c": methods_source(names, order),
+            "introspection.c": introspection_source(introspection), "introspection.xml": introspection}
 
 
 def main(argv):
@@ -394,6 +429,10 @@ def main(argv):
         model = domain_model.load(argv[1])
     except domain_model.ModelError as error:
         print(error, file=sys.stderr)
+        return 1
+    complaints = domain_dbus.complaints(model)
+    if complaints:
+        print("\n".join(f"{argv[1]}: {complaint}" for complaint in complaints), file=sys.stderr)
         return 1
     out = pathlib.Path(argv[2])
     out.mkdir(parents=True, exist_ok=True)

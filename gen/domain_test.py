@@ -17,6 +17,7 @@ TREE = Path(__file__).resolve().parent.parent
 sys.path += [str(TREE / "tests/lib"), str(TREE / "gen")]
 
 import domain  # noqa: E402
+import domain_dbus  # noqa: E402
 import domain_model  # noqa: E402
 import tap  # noqa: E402
 
@@ -108,6 +109,27 @@ for row_name, row_values in COMPLAINTS.items():
     add_case(row_name, *row_values)
 
 
+class DBusTest(unittest.TestCase):
+    """What D-Bus does not take is refused before anything is made of it."""
+
+    def zoo(self, text):
+        return domain_model.load("zoo", ZOO.read_text(encoding="utf-8") + text)
+
+    def test_depths_are_counted(self):
+        for signature, expected in {"s": (0, 0), "(s)": (1, 0), "aas": (0, 2), "a(saas)a{ss}": (1, 3), "(a(i)(b(s)))": (3, 1)}.items():
+            self.assertEqual(domain_dbus.depth(signature), expected, signature)
+
+    def test_long_signatures_are_refused(self):
+        members = "".join(f'struct.m{number} = {{ type = "bool", doc = "x" }}\n' for number in range(260))
+        model = self.zoo(f'[types.long]\ndoc = "x"\n{members}[methods."Animal.x"]\ndoc = "x"\nout.x = {{ type = "long", doc = "x" }}\n')
+        self.assertEqual(domain_dbus.complaints(model),
+                         ["methods.Animal.x: the signature of its result has 262 characters, 255 are allowed"])
+
+    def test_deep_types_are_refused(self):
+        model = self.zoo(f'[methods."Animal.x"]\ndoc = "x"\nin.x = {{ type = "{"list(" * 33}string{")" * 33}", doc = "x" }}\n')
+        self.assertEqual(domain_dbus.complaints(model), ["methods.Animal.x: its arguments are nested deeper than 32"])
+
+
 class FactsTest(unittest.TestCase):
     """What the interface document prints is in the model with the same shape; what it does not print is marked as an addition."""
 
@@ -142,6 +164,44 @@ class FactsTest(unittest.TestCase):
         printed = {name: [str(arg.type) for arg in exception.args]
                    for name, exception in self.model.exceptions.items() if not exception.addition}
         self.assertEqual(printed, self.facts["exceptions"])
+
+    def printed_arguments(self):
+        """(method and argument, its type in the model, its D-Bus signature in the document) of everything the document prints."""
+        for name, facts in self.facts["methods"].items():
+            method = self.model.methods[name]
+            known = {member.name: member.type for member in [*method.inputs, *domain_dbus.outputs(method)]}
+            for argument in facts["in"] + facts["out"]:
+                yield f"{name}: {argument['name']}", known[argument["name"]], argument["dbus"]
+
+    def test_signatures_are_the_document_s(self):
+        signatures = domain_dbus.Signatures(self.model)
+        printed = list(self.printed_arguments())
+        self.assertEqual(len(printed), 75)
+        for name, of, signature in printed:
+            with self.subTest(name):
+                self.assertEqual(signatures.printed(of), signature)
+
+    def test_the_bus_differs_only_where_d_bus_does_not_take_what_is_printed(self):
+        signatures = domain_dbus.Signatures(self.model)
+        different = {}
+        for name, of, printed in self.printed_arguments():
+            wire = signatures.whole(of)
+            if wire != printed:
+                different[name] = (printed.replace("(i())", "(i)"), wire)
+        self.assertEqual(sorted(different), ["Vm.add: t", "Vm.list: VMs", "Vm.stat: state"])
+        for name in ("Vm.add: t", "Vm.stat: state"):
+            self.assertEqual(*different[name])
+        printed, wire = different["Vm.list: VMs"]  # two types there, a list of one structure here
+        self.assertEqual(f"a({printed.removeprefix('a')})", wire)
+
+    def test_arguments_on_the_bus_are_the_document_s(self):
+        signatures = domain_dbus.Signatures(self.model)
+        for name, facts in self.facts["methods"].items():
+            printed = "".join(argument["dbus"] for argument in facts["in"]).replace("(i())", "(i)")
+            self.assertEqual(signatures.of_args(self.model.methods[name]), printed, name)
+
+    def test_d_bus_takes_the_model(self):
+        self.assertEqual(domain_dbus.complaints(self.model), [])
 
     def test_additions_to_printed_things_can_be_left_out(self):
         for block in self.model.types.values():

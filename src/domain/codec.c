@@ -7,14 +7,14 @@
 #include "base/error.h"
 #include "base/text.h"
 
-const DomainType domain_type_string = {DOMAIN_KIND_STRING, "string", sizeof(char *), NULL, NULL, 0};
-const DomainType domain_type_int64 = {DOMAIN_KIND_INT64, "int64", sizeof(gint64), NULL, NULL, 0};
-const DomainType domain_type_float = {DOMAIN_KIND_FLOAT, "float", sizeof(double), NULL, NULL, 0};
-const DomainType domain_type_bool = {DOMAIN_KIND_BOOL, "bool", sizeof(gboolean), NULL, NULL, 0};
+const DomainType domain_type_string = {DOMAIN_KIND_STRING, "string", "s", sizeof(char *), NULL, NULL, 0};
+const DomainType domain_type_int64 = {DOMAIN_KIND_INT64, "int64", "x", sizeof(gint64), NULL, NULL, 0};
+const DomainType domain_type_float = {DOMAIN_KIND_FLOAT, "float", "d", sizeof(double), NULL, NULL, 0};
+const DomainType domain_type_bool = {DOMAIN_KIND_BOOL, "bool", "b", sizeof(gboolean), NULL, NULL, 0};
 const DomainType domain_type_string_list = {
-    DOMAIN_KIND_STRINGS, "list(string)", sizeof(char **), NULL, NULL, 0};
+    DOMAIN_KIND_STRINGS, "list(string)", "as", sizeof(char **), NULL, NULL, 0};
 const DomainType domain_type_string_map = {
-    DOMAIN_KIND_MAP, "list(tuple(string,string))", sizeof(Value *), NULL, NULL, 0};
+    DOMAIN_KIND_MAP, "list(tuple(string,string))", "a{ss}", sizeof(Value *), NULL, NULL, 0};
 
 static const char *const kind_names[] = {
     [VALUE_NIL] = "nil",      [VALUE_STRING] = "a string",     [VALUE_INT] = "an int",

@@ -30,12 +30,14 @@ typedef struct DomainMember {
     const char *name;
     const DomainType *type; /* NULL: a constructor without payload */
     gsize offset;
-    gboolean is_optional; /* absent means zero, empty or none */
+    gboolean is_optional;  /* absent means zero, empty or none */
+    gboolean is_unprinted; /* was added to what the interface document prints: does not travel over D-Bus */
 } DomainMember;
 
 struct DomainType {
     DomainKind kind;
-    const char *name; /* as in the model: "Vm.t" */
+    const char *name;      /* as in the model: "Vm.t" */
+    const char *signature; /* on D-Bus: one type */
     gsize size;
     const DomainType *element; /* LIST, OPTION */
     const DomainMember *members;
@@ -72,3 +74,7 @@ extern const DomainType domain_type_float;
 extern const DomainType domain_type_bool;
 extern const DomainType domain_type_string_list;
 extern const DomainType domain_type_string_map;
+
+/* Every type of the model that is no primitive, for tests that walk them. Generated. */
+extern const DomainType *const domain_types[];
+extern const gsize domain_n_types;

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Forms on the wire, complaints about wrong ones, and random values of every type that survive XML and JSON.
- */
+/* Forms on the wire, and complaints about wrong ones. */
 #include <string.h>
 
 #include "base/error.h"
 #include "domain/types.h"
 #include "value/json.h"
-#include "value/xmlrpc.h"
 
 static Value *
 from_json(const char *text)
@@ -115,152 +113,6 @@ test_complaint(gconstpointer data)
     g_assert_cmpstr(error->message, ==, row->complaint);
 }
 
-/* ---- Random round trips */
-
-static Value *random_value(const DomainType *type, GRand *rand);
-
-static Value *
-random_text(GRand *rand)
-{
-    static const char *const texts[] = {
-        "", "a", "<&>\"'", "two words", "line\nline", "\xc3\xa4\xe2\x82\xac", "\\", "0"};
-    return value_string(texts[g_rand_int_range(rand, 0, G_N_ELEMENTS(texts))]);
-}
-
-static Value *
-random_members(const DomainType *type, GRand *rand)
-{
-    Value *made = type->kind == DOMAIN_KIND_TUPLE ? value_array_new(4) : value_map_new(4);
-    for (gsize i = 0; i < type->n_members; i++) {
-        Value *item = random_value(type->members[i].type, rand);
-        if (type->kind == DOMAIN_KIND_TUPLE)
-            value_array_add(made, item);
-        else if (value_kind(item) == VALUE_NIL)
-            value_unref(item);
-        else
-            value_map_set(made, type->members[i].name, item);
-    }
-    return made;
-}
-
-static Value *
-random_variant(const DomainType *type, GRand *rand)
-{
-    const DomainMember *member = &type->members[g_rand_int_range(rand, 0, (int)type->n_members)];
-    if (member->type == NULL)
-        return value_string(member->name);
-    Value *pair = value_array_new(2);
-    value_array_add(pair, value_string(member->name));
-    value_array_add(pair, random_value(member->type, rand));
-    return pair;
-}
-
-static Value *
-random_list(const DomainType *element, GRand *rand)
-{
-    Value *list = value_array_new(3);
-    for (int n = g_rand_int_range(rand, 0, 4); n > 0; n--)
-        value_array_add(list, random_value(element, rand));
-    return list;
-}
-
-static Value *
-random_map(GRand *rand)
-{
-    static const char *const keys[] = {"a", "b-c", "vm-data/x"};
-    Value *map = value_map_new(3);
-    for (int n = g_rand_int_range(rand, 0, 4); n > 0; n--)
-        value_map_set(map, keys[n - 1], random_text(rand));
-    return map;
-}
-
-static Value *
-random_value(const DomainType *type, GRand *rand)
-{
-    switch (type->kind) {
-    case DOMAIN_KIND_STRING:
-        return random_text(rand);
-    case DOMAIN_KIND_INT64:
-        return value_int((gint64)g_rand_int(rand) << g_rand_int_range(rand, 0, 32));
-    case DOMAIN_KIND_FLOAT:
-        return value_float(g_rand_int_range(rand, -1000, 1000) / 8.0);
-    case DOMAIN_KIND_BOOL:
-        return value_bool(g_rand_boolean(rand));
-    case DOMAIN_KIND_STRINGS:
-        return random_list(&domain_type_string, rand);
-    case DOMAIN_KIND_MAP:
-        return random_map(rand);
-    case DOMAIN_KIND_ENUM:
-    case DOMAIN_KIND_VARIANT:
-        return random_variant(type, rand);
-    case DOMAIN_KIND_STRUCT:
-    case DOMAIN_KIND_TUPLE:
-        return random_members(type, rand);
-    case DOMAIN_KIND_LIST:
-        return random_list(type->element, rand);
-    case DOMAIN_KIND_OPTION:
-        return g_rand_boolean(rand) ? value_nil() : random_value(type->element, rand);
-    }
-    g_assert_not_reached();
-}
-
-static Value *
-through_xml(const Value *value)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_autoptr(GError) error = NULL;
-    xmlrpc_write_value(text, value);
-    Value *back = xmlrpc_read_value(text->str, text->len, &error);
-    g_assert_no_error(error);
-    return back;
-}
-
-static Value *
-through_json(const Value *value)
-{
-    g_autofree char *text = to_json(value);
-    return from_json(text);
-}
-
-/* Reads @wire and writes it again: that must be @value. */
-static void
-assert_same(const DomainType *type, Value *wire, const Value *value)
-{
-    g_autofree gpointer memory = g_malloc0(type->size);
-    g_autofree gpointer copy = g_malloc0(type->size);
-    g_autoptr(GError) error = NULL;
-    domain_type_read(type, wire, memory, &error);
-    g_assert_no_error(error);
-    domain_type_copy(type, memory, copy);
-    domain_type_clear(type, memory);
-    g_autoptr(Value) written = domain_type_write(type, copy);
-    domain_type_clear(type, copy);
-    g_autofree char *wanted = to_json(value);
-    g_autofree char *got = to_json(written);
-    g_assert_cmpstr(got, ==, wanted);
-}
-
-static const DomainType *const roots[] = {
-    &domain_type_metadata_t, &domain_type_vm_entry,     &domain_type_vbd_entry, &domain_type_vif_entry,
-    &domain_type_pci_entry,  &domain_type_task_t,       &domain_type_dynamic_t, &domain_type_updates_delta,
-    &domain_type_query_info, &domain_type_store_config, &domain_type_store_run, &domain_type_store_journal,
-};
-
-static void
-test_round_trips(void)
-{
-    g_autoptr(GRand) rand = g_rand_new_with_seed(7);
-    for (int round = 0; round < 60; round++) {
-        for (gsize i = 0; i < G_N_ELEMENTS(roots); i++) {
-            g_autoptr(Value) value = random_value(roots[i], rand);
-            g_autoptr(Value) xml = through_xml(value);
-            g_autoptr(Value) json = through_json(value);
-            assert_same(roots[i], xml, value);
-            assert_same(roots[i], json, value);
-        }
-    }
-}
-
 /* ---- Exceptions */
 
 static void
@@ -315,7 +167,6 @@ main(int argc, char **argv)
         g_autofree char *path = g_strdup_printf("/domain/codec/complains-when-%s", complaints[i].name);
         g_test_add_data_func(path, &complaints[i], test_complaint);
     }
-    g_test_add_func("/domain/codec/random-values-survive-xml-json-and-copying", test_round_trips);
     g_test_add_func("/domain/error/setters-carry-their-arguments", test_setters);
     g_test_add_func("/domain/error/every-exception-has-its-code", test_error_table);
     g_test_add_func("/domain/error/other-errors-become-internal", test_other_errors);
