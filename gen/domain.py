@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes the domain service's C from model/domain.toml: types, codecs' tables, exception setters, method table.
 
-Usage: domain.py MODEL OUTDIR writes types.h types.c methods.h methods.c introspection.c and introspection.xml there.
+Usage: domain.py MODEL OUTDIR writes types.h types.c methods.h methods.c introspection.c and org.xylem.Xenops1.xml there.
 """
 
 import pathlib
@@ -400,7 +400,7 @@ def methods_source(names, order):
     return "\n".join(parts)
 
 
-# ---- introspection.c, introspection.xml
+# ---- introspection.c
 
 
 def introspection_source(text):
@@ -418,7 +418,7 @@ def make(model):
     introspection = domain_dbus.introspection(model)
     return {"types.h": types_header(names, order), "types.c": types_source(names, order),
             "methods.h": methods_header(names), "methods.c": methods_source(names, order),
-            "introspection.c": introspection_source(introspection), "introspection.xml": introspection}
+            "introspection.c": introspection_source(introspection), f"{domain_dbus.NAME}.xml": introspection}
 
 
 def main(argv):

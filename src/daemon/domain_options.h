@@ -8,6 +8,8 @@ typedef struct XenopsdOptions {
     char *config_path; /* NULL: no file */
     char *state_directory;
     char *socket_path;
+    char *dbus; /* "none", "system", "session" or an address */
+    char *dbus_name;
     char *storage_socket_path; /* NULL: disks are paths */
     char *backend;             /* "qemu" or "fake" */
     char *accel;               /* "auto", "kvm" or "tcg" */

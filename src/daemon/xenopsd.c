@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xenopsd: reads its options, builds the domain service with its back end, and serves it as XML-RPC on a Unix
- * socket.
+ * socket, and on a message bus (domain/dbus/bus.h).
  *
  * A call is POST / with a methodCall; the reply's value is {Status: Success, Value} or {Status: Failure,
  * ErrorDescription}. A body that is no call gets a fault. */
@@ -13,6 +13,7 @@
 #include "daemon/control.h"
 #include "daemon/domain_options.h"
 #include "daemon/domain_storage.h"
+#include "domain/dbus/bus.h"
 #include "domain/fake/fake.h"
 #include "domain/qemu/probe.h"
 #include "domain/qemu/qemu.h"
@@ -117,13 +118,27 @@ dump(gpointer data, GString *out)
     g_string_append_printf(out, "back end %s, acceleration %s\n", served->backend, served->accel);
 }
 
+/* TRUE without a bus if none is wanted. */
+static gboolean
+serve_bus(const XenopsdOptions *options, DomainService *service, DomainBus **ret_bus, GError **error)
+{
+    if (strcmp(options->dbus, "none") == 0)
+        return TRUE;
+    *ret_bus = domain_bus_new(service, options->dbus, options->dbus_name, error);
+    return *ret_bus != NULL;
+}
+
 static gboolean
 serve(const XenopsdOptions *options, Control *control, Served *served, GError **error)
 {
     const HttpRoute routes[] = {{"POST", "/", BODY_MAX_BYTES, handle_call, served->service}};
     g_autoptr(HttpServer) server = http_server_new(routes, G_N_ELEMENTS(routes), SERVER_THREADS);
-    if (!http_server_listen_unix(server, options->socket_path, 0600, error))
+    g_autoptr(DomainBus) bus = NULL;
+    if (!serve_bus(options, served->service, &bus, error) ||
+        !http_server_listen_unix(server, options->socket_path, 0600, error))
         return FALSE;
+    if (bus != NULL)
+        log_info("on the bus '%s' as %s", options->dbus, options->dbus_name);
     log_info("serving at %s, back end %s, acceleration %s", options->socket_path, served->backend,
              served->accel);
     control_status("Serving; back end %s, acceleration %s", served->backend, served->accel);
