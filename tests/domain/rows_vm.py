@@ -106,3 +106,15 @@ def metadata(case):
     case.equal(case.wire.call("Vm.import_metadata", config=text), "vm")
     case.equal(case.wire.call("Vm.stat", id="vm")[0], FULL)
     case.equal([vif["id"] for vif, _ in case.wire.call("VIF.list", vm="vm")], ["vm.0"])
+
+
+@drives("Vm.register")
+def register(case):
+    wire = case.wire
+    vbd = {"id": "vm.xvda", "position": 0, "mode": "ReadWrite", "ty": "Disk", "backend": ["VDI", "good/vdi"]}
+    vif = {"id": "vm.0", "position": 0, "mac": "52:54:00:00:00:01", "backend": ["Local", "br"]}
+    for vifs in ([vif], []):
+        case.equal(wire.call("Vm.register", t={"vm": FULL, "vbds": [vbd], "vifs": vifs}), "vm")
+        case.equal(wire.call("Vm.stat", id="vm")[0], FULL)
+        case.equal([told["id"] for told, _ in wire.call("VBD.list", vm="vm")], ["vm.xvda"])
+        case.equal([told["id"] for told, _ in wire.call("VIF.list", vm="vm")], [told["id"] for told in vifs])
