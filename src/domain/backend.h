@@ -64,6 +64,8 @@ typedef struct DomainStream {
 typedef struct DomainBackendClass {
     const char *name;
     void (*free)(DomainBackend *backend);
+    /* What Host.stat says of the back end; may block. Fills a zeroed struct. */
+    void (*describe)(DomainBackend *backend, DomainHostHypervisor *ret_hypervisor);
     /* Steps of a start, in this order. run_dir exists and is empty. */
     gboolean (*create)(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error);
     gboolean (*build)(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error);

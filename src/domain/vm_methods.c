@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Query.* and Vm.*: registering, listing, and handing operations to the queues. */
+/* Vm.*: registering, listing, and handing operations to the queues. */
 #include <string.h>
 
 #include "base/error.h"
@@ -13,19 +13,6 @@
 #define MIN_MEMORY_BYTES (1024 * 1024)
 #define MAX_MEMORY_BYTES (G_GINT64_CONSTANT(1) << 46)
 #define MAX_NAME_BYTES   4096
-
-gboolean
-domain_query__query(DomainService *service, const DomainQueryQueryArgs *args, DomainQueryInfo *ret_info,
-                    GError **error)
-{
-    const char *features[] = {"updates", "task-wait", service->backend->class->name, NULL};
-    *ret_info = (DomainQueryInfo){.name = g_strdup("xenopsd"),
-                                  .vendor = g_strdup("Xylem"),
-                                  .version = g_strdup(XYLEM_VERSION),
-                                  .features = g_strdupv((char **)features),
-                                  .instance_id = g_strdup(service->instance_id)};
-    return TRUE;
-}
 
 /* ---- Registering */
 
@@ -229,6 +216,23 @@ domain_vm__list(DomainService *service, const DomainVmListArgs *args, DomainVmEn
     ret_VMs->n = machines->len;
     for (guint i = 0; i < machines->len; i++)
         fill_entry(machines->pdata[i], &ret_VMs->items[i]);
+    return TRUE;
+}
+
+gboolean
+domain_vm__consoles(DomainService *service, const DomainVmConsolesArgs *args,
+                    DomainVmConsolePlaceList *ret_consoles, GError **error)
+{
+    g_autoptr(DomainMachine) machine = domain_service_find(service, args->id, error);
+    if (machine == NULL)
+        return FALSE;
+    g_autoptr(DomainView) view = domain_machine_view(machine);
+    const DomainVmConsoleList *consoles = &view->state.consoles;
+    ret_consoles->n = consoles->n;
+    ret_consoles->items = g_new0(DomainVmConsolePlace, consoles->n + 1);
+    for (gsize i = 0; i < consoles->n; i++)
+        ret_consoles->items[i] = (DomainVmConsolePlace){consoles->items[i].protocol, consoles->items[i].port,
+                                                        g_strdup(consoles->items[i].path)};
     return TRUE;
 }
 

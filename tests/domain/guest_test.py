@@ -3,6 +3,7 @@
 """A real QEMU guest, run over D-Bus alone from its registration to its shutdown."""
 
 import shutil
+import socket
 import sys
 import tempfile
 import unittest
@@ -40,6 +41,23 @@ class GuestTest(unittest.TestCase):
         path = self.folder / "state/vms/demo/run/serial.log"
         return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
+    def type(self, text, until):
+        """What the console answers, up to a text."""
+        path = next(console["path"] for console in self.wire.call("Vm.consoles", id="demo") if console["protocol"] == "Vt100")
+        with socket.socket(socket.AF_UNIX) as console:
+            console.settimeout(60)
+            console.connect(path)
+            console.sendall(text.encode())
+            said = b""
+            while until.encode() not in said:
+                said += console.recv(4096)
+            return said.decode(errors="replace")
+
+    def test_qemu_is_described(self):
+        told = self.wire.call("Host.stat")["hypervisor"]
+        self.assertEqual((told["name"], told["acceleration"]), ("qemu", "tcg"))
+        self.assertRegex(told["version"], r"^\d+\.\d+")
+
     def test_a_guest_boots_pauses_and_shuts_down_over_the_bus(self):
         wire = self.wire
         wire.call("Vm.add", t=DEMO)
@@ -50,6 +68,7 @@ class GuestTest(unittest.TestCase):
         state = wire.state("demo")
         self.assertEqual((state["power_state"], state["vcpu_target"], state["memory_target"]), ("Running", 1, 128 << 20))
         self.assertIn({"protocol": "Vt100", "port": 0}, state["consoles"])
+        self.assertIn("hello-42", self.type("echo hello-$((6*7))\n", "hello-42"))
         wire.operate("Vm.pause", id="demo")
         self.assertEqual(wire.power("demo"), "Paused")
         wire.operate("Vm.unpause", id="demo")

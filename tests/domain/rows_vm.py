@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Rows of Query.* and Vm.*."""
+"""Rows of Query.*, Host.* and Vm.*."""
 
 import json
+import os
 
+import form
 from rows import drives
 
 FULL = {
@@ -25,7 +27,25 @@ PARAVIRTUAL = ["PV", {"boot": ["Indirect", {"bootloader": "pygrub", "extra_args"
 def query(case):
     info = case.wire.call("Query.query")
     case.equal((info["name"], info["vendor"]), ("xenopsd", "Xylem"))
-    case.test.assertIn("updates", info["features"])
+    case.equal(info["features"], ["fake", *(name for name, method in form.MODEL.methods.items() if not method.pending)])
+
+
+@drives("Host.stat")
+def host(case):
+    told = case.wire.call("Host.stat")
+    case.equal((told["kernel"], told["cpu"]["count"]), (os.uname().release, len(os.sched_getaffinity(0))))
+    case.equal(told["memory_total"], os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    case.test.assertTrue(0 < told["memory_free"] < told["memory_total"])
+    case.equal(told["hypervisor"], {"name": "fake", "version": "", "acceleration": "none"})
+    case.test.assertIn("fpu", told["cpu"]["flags"])
+
+
+@drives("Vm.consoles")
+def consoles(case):
+    case.wire.add()
+    case.equal(case.wire.call("Vm.consoles", id="vm"), [])
+    case.wire.operate("Vm.start", id="vm")
+    case.equal(case.wire.call("Vm.consoles", id="vm"), [{"protocol": "Vt100", "port": 0, "path": None}])
 
 
 @drives("Vm.add", "Vm.stat")

@@ -388,9 +388,16 @@ fake_free(DomainBackend *backend)
     g_free(fake);
 }
 
+static void
+fake_describe(DomainBackend *backend, DomainHostHypervisor *ret_hypervisor)
+{
+    ret_hypervisor->acceleration = g_strdup("none");
+}
+
 static const DomainBackendClass fake_class = {
     .name = "fake",
     .free = fake_free,
+    .describe = fake_describe,
     .create = fake_create,
     .build = fake_build,
     .start = fake_start,

@@ -20,6 +20,7 @@
 #include "domain/qemu/process.h"
 #include "domain/qemu/stream.h"
 #include "domain/qemu/tap.h"
+#include "domain/qemu/version.h"
 
 #define START_TIMEOUT_MS   30000 /* a loaded host; a healthy one needs 50 */
 #define COMMAND_TIMEOUT_MS 10000
@@ -558,9 +559,17 @@ qemu_free(DomainBackend *backend)
     g_free(qemu);
 }
 
+static void
+qemu_describe(DomainBackend *backend, DomainHostHypervisor *ret_hypervisor)
+{
+    ret_hypervisor->version = qemu_version(qemu_of(backend)->binary);
+    ret_hypervisor->acceleration = g_strdup(qemu_of(backend)->accel);
+}
+
 static const DomainBackendClass qemu_class = {
     .name = "qemu",
     .free = qemu_free,
+    .describe = qemu_describe,
     .create = qemu_create,
     .build = qemu_build,
     .start = qemu_start,
