@@ -107,3 +107,39 @@ loop_timer(Loop *loop, guint delay_ms, GSourceFunc function, gpointer data)
     g_source_attach(source, loop->context);
     return source;
 }
+
+/* ---- Ending a source from another thread */
+
+typedef struct Barrier {
+    GMutex lock;
+    GCond reached;
+    gboolean is_reached;
+    GSource *source;
+} Barrier;
+
+static gboolean
+reach_barrier(gpointer data)
+{
+    Barrier *barrier = data;
+    g_source_destroy(barrier->source);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&barrier->lock);
+    barrier->is_reached = TRUE;
+    g_cond_signal(&barrier->reached);
+    return G_SOURCE_REMOVE;
+}
+
+void
+loop_end_source(GMainContext *context, GSource *source)
+{
+    Barrier barrier = {.source = source};
+    g_mutex_init(&barrier.lock);
+    g_cond_init(&barrier.reached);
+    g_main_context_invoke_full(context, G_PRIORITY_HIGH, reach_barrier, &barrier, NULL);
+    g_mutex_lock(&barrier.lock);
+    while (!barrier.is_reached)
+        g_cond_wait(&barrier.reached, &barrier.lock);
+    g_mutex_unlock(&barrier.lock);
+    g_mutex_clear(&barrier.lock);
+    g_cond_clear(&barrier.reached);
+    g_source_unref(source);
+}

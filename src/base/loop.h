@@ -23,3 +23,12 @@ void loop_call(Loop *loop, void (*function)(gpointer data), gpointer data);
 /** loop_timer: runs @function once after @delay_ms on the loop's thread. The answer is a source that the
  * caller may destroy and must unref. */
 GSource *loop_timer(Loop *loop, guint delay_ms, GSourceFunc function, gpointer data);
+
+/**
+ * loop_end_source:
+ * @source: (transfer full): attached to @context
+ *
+ * Destroys @source on the thread that runs @context, and waits for that: its callback is not at work and not
+ * called any more when this returns.
+ */
+void loop_end_source(GMainContext *context, GSource *source);

@@ -35,11 +35,23 @@ typedef enum DomainGuestEvent {
     DOMAIN_GUEST_CRASHED,     /* it says so itself */
     DOMAIN_GUEST_GONE,        /* its device model is no more */
     DOMAIN_GUEST_CLOCK_SET,   /* number: seconds its clock was moved against the one it started with */
+    DOMAIN_GUEST_STIRRED,     /* it has answered a request of ours: whoever waits for that looks again */
 } DomainGuestEvent;
 
 /* Called from any thread, without locks; must not call the back end. */
 typedef void (*DomainGuestNotify)(gpointer data, const char *id, gint64 domid, DomainGuestEvent event,
                                   gint64 number);
+
+/* What is known of a guest at work beyond what was asked of it. */
+typedef struct DomainGuestInfo {
+    Value *agent;              /* (nullable): texts by name, as in Vm.state.guest_agent */
+    gint64 memory_actual;      /* bytes; 0: not known */
+    gboolean is_uncooperative; /* it was asked for another amount of memory and does not move */
+} DomainGuestInfo;
+
+/* The info is another than before. From any thread, without locks of the service; must not call the back end.
+ */
+typedef void (*DomainGuestTell)(gpointer data, const char *id, gint64 domid, const DomainGuestInfo *info);
 
 typedef enum DomainGuestStatus {
     DOMAIN_GUEST_STATUS_DEAD, /* there is no device model any more */
@@ -87,6 +99,16 @@ typedef struct DomainBackendClass {
                         GError **error);
     /* Tells the networks where the running guest is now. */
     gboolean (*announce)(DomainBackend *backend, DomainGuest *guest, GError **error);
+    /* Asks for the processors that are missing of @n, or for those over it to be let go of;
+     * *@ret_is_done: the guest has as many. Called again, with @is_first FALSE, until then. Errors:
+     * Not_supported, Device_detach_rejected. */
+    gboolean (*set_vcpus)(DomainBackend *backend, DomainGuest *guest, gint64 n, gboolean is_first,
+                          GCancellable *cancellable, gboolean *ret_is_done, GError **error);
+    /* Asks the guest to use this much; its info tells how far it gets. Errors: Ballooning_error. */
+    gboolean (*set_memory)(DomainBackend *backend, DomainGuest *guest, gint64 bytes, GError **error);
+    /* NULL: guests have no shadow memory. */
+    gboolean (*set_shadow_multiplier)(DomainBackend *backend, DomainGuest *guest, double multiplier,
+                                      GError **error);
     gboolean (*dump_core)(DomainBackend *backend, DomainGuest *guest, const char *path, GError **error);
     /* When this returns TRUE nothing of the guest is at work and its disks are closed. Fine if that is so
      * already. */
@@ -104,7 +126,8 @@ typedef struct DomainBackendClass {
 struct DomainBackend {
     const DomainBackendClass *class;
     DomainGuestNotify notify; /* set by the service before anything else is called; NULL once it has ended */
-    gpointer notify_data;
+    DomainGuestTell tell;     /* the same */
+    gpointer notify_data;     /* of both */
 };
 
 static inline void

@@ -93,6 +93,8 @@ guest_view(DomainMachine *machine)
     state->memory_target = run->memory_target;
     state->vcpu_target = run->vcpu_target;
     state->last_start_time = run->start_time;
+    if (run->shadow_multiplier > 0)
+        state->shadow_multiplier_target = run->shadow_multiplier;
     g_free(state->rtc_timeoffset);
     state->rtc_timeoffset = g_strdup(run->rtc_timeoffset);
     domain_store_disk_list_copy(&run->disks, &view->disks);
@@ -101,6 +103,61 @@ guest_view(DomainMachine *machine)
         machine->service->backend->class->consoles(machine->service->backend, machine->guest,
                                                    &state->consoles);
     return view;
+}
+
+/* ---- What the back end tells of a guest. "locked": under the service's lock. */
+
+static void
+clear_info_locked(DomainMachine *machine)
+{
+    value_unref(machine->info.agent);
+    machine->info = (DomainGuestInfo){0};
+}
+
+/* @view is not shared yet. */
+static void
+fill_info_locked(DomainMachine *machine, DomainView *view)
+{
+    DomainVmState *state = &view->state;
+    if (!view->has_domain)
+        return;
+    value_unref(state->guest_agent);
+    state->guest_agent = machine->info.agent == NULL ? NULL : value_ref(machine->info.agent);
+    state->memory_actual = machine->info.memory_actual;
+    state->uncooperative_balloon_driver = machine->info.is_uncooperative;
+}
+
+static DomainView *
+view_copy(const DomainView *view)
+{
+    DomainView *copy = g_new0(DomainView, 1);
+    g_atomic_ref_count_init(&copy->refs);
+    copy->has_domain = view->has_domain;
+    copy->stage = view->stage;
+    domain_vm_state_copy(&view->state, &copy->state);
+    domain_store_disk_list_copy(&view->disks, &copy->disks);
+    domain_store_nic_list_copy(&view->nics, &copy->nics);
+    return copy;
+}
+
+void
+domain_machine_inform(DomainMachine *machine, gint64 domid, const DomainGuestInfo *info)
+{
+    g_mutex_lock(&machine->service->lock);
+    const DomainInt64List *domids = &machine->view->state.domids;
+    gboolean is_meant = !machine->is_removed && domids->n > 0 && domids->items[0] == domid;
+    if (is_meant) {
+        clear_info_locked(machine);
+        machine->info = *info;
+        machine->info.agent = info->agent == NULL ? NULL : value_ref(info->agent);
+        DomainView *before = machine->view;
+        machine->view = view_copy(before);
+        fill_info_locked(machine, machine->view);
+        domain_view_unref(before);
+    }
+    g_mutex_unlock(&machine->service->lock);
+    if (is_meant)
+        domain_updates_touch(machine->service->updates, DOMAIN_DYNAMIC_ID_VM, machine->id);
 }
 
 /* ---- Machines */
@@ -188,6 +245,7 @@ domain_machine_publish(DomainMachine *machine, GError **error)
                                view->disks.n != machine->view->disks.n ||
                                view->nics.n != machine->view->nics.n;
     DomainView *before = machine->view;
+    fill_info_locked(machine, view);
     machine->view = domain_view_ref(view);
     if (!view->has_domain) /* a late event of the domain before must not end the next one */
         machine->ended = DOMAIN_GUEST_EVENT_NONE;
@@ -233,6 +291,7 @@ domain_machine_drop_guest(DomainMachine *machine)
     g_clear_pointer(&machine->guest_config, domain_config_unref);
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     machine->ended = DOMAIN_GUEST_EVENT_NONE;
+    clear_info_locked(machine);
 }
 
 /* ---- The queue. "locked": under the service's lock. */
@@ -370,6 +429,10 @@ domain_machine_event(DomainMachine *machine, gint64 domid, DomainGuestEvent even
         operation->args.number = number;
         if (!push_locked(machine, operation, NULL))
             domain_operation_free(operation);
+        return;
+    }
+    if (event == DOMAIN_GUEST_STIRRED) {
+        wake_locked(machine);
         return;
     }
     if (machine->ended != DOMAIN_GUEST_EVENT_NONE)

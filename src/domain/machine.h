@@ -59,6 +59,8 @@ struct DomainMachine {
     gboolean is_woken;      /* a wake came while the head was at work */
     gboolean is_removed;    /* out of the table: nothing may be queued */
     DomainGuestEvent ended; /* how the guest left, until somebody has dealt with it */
+    DomainGuestInfo
+        info; /* what the back end has told of the guest; not kept over a restart: it is asked again */
     /* The head operation's */
     DomainGuest *guest; /* NULL: Halted */
     DomainConfig *guest_config;
@@ -102,3 +104,6 @@ void domain_machine_cancel(DomainMachine *machine, DomainTask *task);
 
 /** domain_machine_event: from the back end. */
 void domain_machine_event(DomainMachine *machine, gint64 domid, DomainGuestEvent event, gint64 number);
+
+/** domain_machine_inform: from the back end: takes over into the view what is known of the guest. */
+void domain_machine_inform(DomainMachine *machine, gint64 domid, const DomainGuestInfo *info);

@@ -53,7 +53,9 @@ typedef struct DomainOperationArgs {
     double timeout_s;       /* negative: do not ask the guest */
     gboolean leaves_paused; /* start only */
     gboolean wants_core;    /* keep an image of the crashed guest's memory */
-    gint64 number;          /* of an event */
+    gint64 number;          /* of an event; processors; bytes */
+    gint64 number_to;       /* the upper end of a range */
+    double multiplier;      /* of shadow memory */
 } DomainOperationArgs;
 
 struct DomainOperation {

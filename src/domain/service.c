@@ -276,6 +276,14 @@ guest_event(gpointer data, const char *id, gint64 domid, DomainGuestEvent event,
 }
 
 static void
+guest_info(gpointer data, const char *id, gint64 domid, const DomainGuestInfo *info)
+{
+    g_autoptr(DomainMachine) machine = domain_service_find(data, id, NULL);
+    if (machine != NULL)
+        domain_machine_inform(machine, domid, info);
+}
+
+static void
 task_cancelled(gpointer data, const char *owner, DomainTask *task)
 {
     g_autoptr(DomainMachine) machine = domain_service_find(data, owner, NULL);
@@ -337,6 +345,7 @@ domain_service_new(const DomainServiceSpec *spec, GError **error)
     service->workers = g_thread_pool_new(run_machine, service, (int)n_workers, FALSE, NULL);
     service->writers = g_thread_pool_new(run_writer, service, WRITERS, FALSE, NULL);
     service->backend->notify = guest_event;
+    service->backend->tell = guest_info;
     service->backend->notify_data = service;
     if (!recover_all(service, error))
         return NULL;
@@ -388,6 +397,7 @@ domain_service_free(DomainService *service)
     /* The guests' events stop with their machines. */
     g_hash_table_unref(service->machines);
     service->backend->notify = NULL;
+    service->backend->tell = NULL;
     domain_tasks_free(service->tasks);
     domain_updates_free(service->updates);
     domain_store_free(service->store);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "domain/disks.h"
 #include "domain/service_internal.h"
+#include "domain/tuning.h"
 
 /* A guest that ignores the power button once may heed it later, when its system is up. */
 #define PRESS_INTERVAL_US (3 * G_USEC_PER_SEC)
@@ -55,7 +56,7 @@ new_run(DomainOperation *operation, GError **error)
     fill_nics(&config->data, &run.nics);
     run.power_state = DOMAIN_POWER_STATE_PAUSED;
     run.start_time = (double)domain_clock_wall_us(service->clock) / G_USEC_PER_SEC;
-    run.memory_target = vm->memory_static_max;
+    run.memory_target = domain_initial_memory(vm);
     run.vcpu_target = vm->vcpus;
     run.rtc_timeoffset = g_strdup(view->state.rtc_timeoffset);
     return g_memdup2(&run, sizeof run);
@@ -155,6 +156,16 @@ pin_machine(DomainStoreConfig *config, gpointer data, GError **error)
     return TRUE;
 }
 
+/* The guest finds its target when its driver loads. */
+static gboolean
+begin_with_less_memory(DomainOperation *operation, GError **error)
+{
+    DomainGuest *guest = operation->machine->guest;
+    gint64 target = guest->run->memory_target;
+    return target == guest->config->vm.memory_static_max ||
+           backend_of(operation)->class->set_memory(backend_of(operation), guest, target, error);
+}
+
 static DomainStepResult
 device_model(DomainOperation *operation, GError **error)
 {
@@ -162,6 +173,8 @@ device_model(DomainOperation *operation, GError **error)
     DomainGuest *guest = machine->guest;
     if (!backend_of(operation)->class->start(backend_of(operation), guest,
                                              domain_operation_cancellable(operation), error))
+        return DOMAIN_STEP_FAILED;
+    if (!begin_with_less_memory(operation, error))
         return DOMAIN_STEP_FAILED;
     guest->run->stage = DOMAIN_STORE_STAGE_MODELLED;
     if (guest->config->machine == NULL && guest->run->machine != NULL &&
@@ -366,6 +379,9 @@ static const DomainStep pause_steps[]         = {{"pause", pause_guest, NULL, FA
 static const DomainStep unpause_steps[]       = {UNPAUSE, {NULL}};
 static const DomainStep remove_steps[]        = {{"remove", remove_vm, NULL, TRUE, FALSE}, {NULL}};
 static const DomainStep clock_set_steps[]     = {{"clock-set", clock_set, NULL, FALSE, FALSE}, {NULL}};
+static const DomainStep set_vcpus_steps[]     = {{"set-vcpus", domain_step_set_vcpus, domain_undo_set_vcpus, FALSE, FALSE}, {NULL}};
+static const DomainStep set_memory_steps[]    = {{"set-memory", domain_step_set_memory, NULL, FALSE, FALSE}, {NULL}};
+static const DomainStep set_shadow_steps[]    = {{"set-shadow", domain_step_set_shadow, NULL, FALSE, FALSE}, {NULL}};
 static const DomainStep adopt_steps[]         = {{"adopt", adopt, NULL, FALSE, FALSE}, {NULL}};
 
 #define HALTED    DOMAIN_STATE_BIT(HALTED)
@@ -391,6 +407,9 @@ const DomainPlan domain_plans[] = {
     {"unpause",       PAUSED,           RUNNING, IS(PAUSED),  TRUE,  DOMAIN_STORE_STAGE_MODELLED, FALSE, unpause_steps, NULL   },
     {"remove",        HALTED | SUSPENDED, 0,     IS(HALTED),  FALSE, 0,                   FALSE, remove_steps,        NULL     },
     {"clock-set",     RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   FALSE, clock_set_steps,     NULL     },
+    {"set-vcpus",     HALTED | RUNNING | PAUSED, 0, IS(RUNNING), FALSE, 0,                FALSE, set_vcpus_steps,     NULL     },
+    {"set-memory",    HALTED | RUNNING | PAUSED, 0, IS(RUNNING), FALSE, 0,                FALSE, set_memory_steps,    NULL     },
+    {"set-shadow",    HALTED | RUNNING | PAUSED, 0, IS(HALTED),  FALSE, 0,                FALSE, set_shadow_steps,    NULL     },
     {"adopt",         RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   FALSE, adopt_steps,         NULL     },
     {NULL},
 };

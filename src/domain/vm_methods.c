@@ -354,3 +354,27 @@ domain_vm__reboot(DomainService *service, const DomainVmRebootArgs *args, char *
     const DomainOperationArgs operation = with_timeout(args->clean_shutdown_timeout);
     return domain_operation_submit(service, args->id, "reboot", &operation, ret_task, error);
 }
+
+gboolean
+domain_vm__set_vcpus(DomainService *service, const DomainVmSetVcpusArgs *args, char **ret_task,
+                     GError **error)
+{
+    const DomainOperationArgs operation = {.timeout_s = -1, .number = args->num_vpcus};
+    return domain_operation_submit(service, args->id, "set-vcpus", &operation, ret_task, error);
+}
+
+gboolean
+domain_vm__set_memory_dynamic_range(DomainService *service, const DomainVmSetMemoryDynamicRangeArgs *args,
+                                    char **ret_task, GError **error)
+{
+    const DomainOperationArgs operation = {.timeout_s = -1, .number = args->min, .number_to = args->max};
+    return domain_operation_submit(service, args->id, "set-memory", &operation, ret_task, error);
+}
+
+gboolean
+domain_vm__set_shadow_multiplier(DomainService *service, const DomainVmSetShadowMultiplierArgs *args,
+                                 char **ret_task, GError **error)
+{
+    const DomainOperationArgs operation = {.timeout_s = -1, .multiplier = args->shadow_multiplier};
+    return domain_operation_submit(service, args->id, "set-shadow", &operation, ret_task, error);
+}

@@ -15,6 +15,7 @@ typedef struct FakeGuest {
     gint64 domid;
     DomainGuestStatus status;
     gboolean ignores_shutdown;
+    gint64 n_vcpus;
     gboolean awaits_state;
     gint64 memory; /* what a state carries: a number of the guest's own */
 } FakeGuest;
@@ -72,10 +73,17 @@ fake_build(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
 }
 
 static gboolean
-ignores_shutdown(const DomainStoreConfig *config)
+has_platform(const DomainStoreConfig *config, const char *key, const char *text)
 {
     Value *platform = config->vm.platformdata;
-    return platform != NULL && strcmp(value_map_get_string(platform, "fake-shutdown", ""), "ignore") == 0;
+    return platform != NULL && strcmp(value_map_get_string(platform, key, ""), text) == 0;
+}
+
+static void
+tell_memory(DomainBackend *backend, const DomainGuest *guest, gint64 bytes)
+{
+    const DomainGuestInfo info = {.memory_actual = bytes};
+    backend->tell(backend->notify_data, guest->id, guest->run->domid, &info);
 }
 
 static gboolean
@@ -90,12 +98,14 @@ fake_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
     FakeGuest *made = g_new0(FakeGuest, 1);
     made->domid = guest->run->domid;
     made->status = DOMAIN_GUEST_STATUS_PAUSED;
-    made->ignores_shutdown = ignores_shutdown(guest->config);
+    made->ignores_shutdown = has_platform(guest->config, "fake-shutdown", "ignore");
+    made->n_vcpus = guest->run->vcpu_target;
     made->awaits_state = guest->is_incoming;
     made->memory = g_random_int();
     g_hash_table_insert(fake->guests, g_strdup(guest->id), made);
     g_free(guest->run->machine);
     guest->run->machine = g_strdup("fake");
+    tell_memory(backend, guest, guest->config->vm.memory_static_max);
     return TRUE;
 }
 
@@ -143,6 +153,40 @@ fake_ask_shutdown(DomainBackend *backend, DomainGuest *guest, GError **error)
     return TRUE;
 }
 
+/* A guest with a driver for its balloon, which moves at once. */
+static gboolean
+fake_set_memory(DomainBackend *backend, DomainGuest *guest, gint64 bytes, GError **error)
+{
+    if (!count(fake_of(backend), "set-memory", guest, error))
+        return FALSE;
+    tell_memory(backend, guest, bytes);
+    return TRUE;
+}
+
+static gboolean
+fake_set_vcpus(DomainBackend *backend, DomainGuest *guest, gint64 n, gboolean is_first,
+               GCancellable *cancellable, gboolean *ret_is_done, GError **error)
+{
+    FakeBackend *fake = fake_of(backend);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&fake->lock);
+    if (!count_locked(fake, "set-vcpus", guest->id, error))
+        return FALSE;
+    FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
+    if (found == NULL)
+        return base_error_set(error, BASE_ERROR_FAILED, "%s is not there", guest->id);
+    gboolean keeps = has_platform(guest->config, "fake-unplug", "ignore");
+    if (n > found->n_vcpus || !keeps)
+        found->n_vcpus = n;
+    *ret_is_done = found->n_vcpus == n;
+    return TRUE;
+}
+
+static gboolean
+fake_set_shadow_multiplier(DomainBackend *backend, DomainGuest *guest, double multiplier, GError **error)
+{
+    return count(fake_of(backend), "set-shadow", guest, error);
+}
+
 static gboolean
 fake_dump_core(DomainBackend *backend, DomainGuest *guest, const char *path, GError **error)
 {
@@ -170,6 +214,8 @@ fake_adopt(DomainBackend *backend, DomainGuest *guest, DomainGuestStatus *ret_st
         return FALSE;
     const FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
     *ret_status = found == NULL ? DOMAIN_GUEST_STATUS_DEAD : found->status;
+    if (found != NULL)
+        tell_memory(backend, guest, guest->run->memory_target);
     return TRUE;
 }
 
@@ -408,6 +454,9 @@ static const DomainBackendClass fake_class = {
     .abort_save = fake_abort_save,
     .restore = fake_restore,
     .announce = fake_announce,
+    .set_vcpus = fake_set_vcpus,
+    .set_memory = fake_set_memory,
+    .set_shadow_multiplier = fake_set_shadow_multiplier,
     .dump_core = fake_dump_core,
     .stop = fake_stop,
     .adopt = fake_adopt,

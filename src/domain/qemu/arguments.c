@@ -80,7 +80,7 @@ add_machine(Line *line)
     gboolean is_kvm = g_strcmp0(run->accel, "kvm") == 0;
     add(line, "-machine", "%s,accel=%s,usb=off,dump-guest-core=off", run->machine, run->accel);
     add(line, "-cpu", "%s", is_kvm ? "host" : "max");
-    add(line, "-smp", "cpus=%" G_GINT64_FORMAT ",maxcpus=%" G_GINT64_FORMAT, vm->vcpus, vm->vcpu_max);
+    add(line, "-smp", "cpus=%" G_GINT64_FORMAT ",maxcpus=%" G_GINT64_FORMAT, run->vcpu_target, vm->vcpu_max);
     add(line, "-m", "size=%" G_GINT64_FORMAT "M", mib);
     if (base_uuid_is_valid(vm->id))
         add(line, "-uuid", "%s", vm->id);

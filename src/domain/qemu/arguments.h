@@ -8,7 +8,7 @@
 typedef struct QemuSpec {
     const char *binary;
     const DomainStoreConfig *config;
-    const DomainStoreRun *run; /* machine, accel, disks, attached or not, nics */
+    const DomainStoreRun *run; /* machine, accel, vcpu_target, disks, attached or not, nics */
     const char *run_dir;
     int run_dir_fd; /* the same, open: QEMU makes the VNC socket itself, and its path may be too long for one
                      */

@@ -43,6 +43,7 @@ make_run(const DomainStoreConfig *config, Value *row, DomainStoreRun *ret)
     }
     ret->nics.n = config->vifs.n;
     ret->nics.items = g_new0(DomainStoreNic, config->vifs.n + 1);
+    ret->vcpu_target = config->vm.vcpus;
     ret->machine = g_strdup("pc-q35-7.2");
     ret->accel = g_strdup(value_map_get_string(row, "accel", "tcg"));
     ret->rtc_timeoffset = g_strdup(value_map_get_string(row, "timeoffset", "0"));

@@ -22,6 +22,13 @@ typedef enum QemuStreamState {
     QEMU_STREAM_CANCELLED,
 } QemuStreamState;
 
+/* How much memory the guest uses, and whether it moves when asked to. See memory.h. */
+typedef struct QemuBalloon {
+    gint64 target_bytes; /* 0: it was never asked */
+    gint64 actual_bytes; /* 0: not known */
+    GSource *patience;   /* runs while the two differ */
+} QemuBalloon;
+
 /* DomainGuest.data */
 typedef struct QemuGuest {
     QemuBackend *backend;
@@ -33,7 +40,11 @@ typedef struct QemuGuest {
     GMutex lock; /* of what follows */
     GCond changed;
     QemuStreamState stream;
-    gboolean is_gone; /* the connection has ended */
+    gboolean is_gone;          /* the connection has ended */
+    gboolean has_refused_vcpu; /* it would not let go of a processor */
+    QemuBalloon balloon;
+    GMutex info_lock; /* of info */
+    DomainGuestInfo info;
 } QemuGuest;
 
 /** qemu_of: the back end's own struct. */
@@ -58,3 +69,9 @@ gboolean qemu_guest_execute(DomainGuest *guest, const char *command, Value *args
 
 /** qemu_guest_explain: replaces the error of a QEMU that has ended by its own last words, if it left any. */
 void qemu_guest_explain(const DomainGuest *guest, GError **error);
+
+/* What is known of the guest goes to the service here, whenever it is another than before. From any thread.
+ */
+void qemu_guest_tell_memory(QemuGuest *guest, gint64 actual_bytes, gboolean is_uncooperative);
+/** qemu_guest_tell_agent: @agent (nullable) is borrowed. */
+void qemu_guest_tell_agent(QemuGuest *guest, Value *agent);

@@ -17,9 +17,11 @@
 #include "domain/qemu/arguments.h"
 #include "domain/qemu/block.h"
 #include "domain/qemu/guest.h"
+#include "domain/qemu/memory.h"
 #include "domain/qemu/process.h"
 #include "domain/qemu/stream.h"
 #include "domain/qemu/tap.h"
+#include "domain/qemu/vcpus.h"
 #include "domain/qemu/version.h"
 
 #define START_TIMEOUT_MS   30000 /* a loaded host; a healthy one needs 50 */
@@ -72,6 +74,13 @@ qmp_event(gpointer owner, const char *name, Value *data)
         qemu_stream_event(guest, NULL);
     } else if (strcmp(name, "MIGRATION") == 0 && data != NULL) {
         qemu_stream_event(guest, data);
+    } else if (strcmp(name, "BALLOON_CHANGE") == 0) {
+        qemu_memory_event(guest, member_int(data, "actual"));
+    } else if (strcmp(name, "ACPI_DEVICE_OST") == 0) {
+        qemu_vcpus_event(guest, data);
+        event = DOMAIN_GUEST_STIRRED;
+    } else if (strcmp(name, "DEVICE_DELETED") == 0) {
+        event = DOMAIN_GUEST_STIRRED;
     } else if (strcmp(name, "SHUTDOWN") == 0) {
         event = event_of_shutdown(data);
     } else if (strcmp(name, "GUEST_PANICKED") == 0) {
@@ -130,6 +139,7 @@ qemu_guest_data(DomainBackend *backend, DomainGuest *guest)
     data->pidfd = -1;
     g_mutex_init(&data->lock);
     g_cond_init(&data->changed);
+    g_mutex_init(&data->info_lock);
     guest->data = data;
     watch_log(data, guest);
     return data;
@@ -139,7 +149,7 @@ static gboolean
 qemu_create(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error)
 {
     qemu_guest_data(backend, guest);
-    return TRUE;
+    return qemu_memory_check(guest->run->memory_target, error);
 }
 
 static gboolean
@@ -409,8 +419,11 @@ qemu_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
     /* The process of an earlier try may have been ended; one of an earlier service is not connected yet. */
     gboolean is_there =
         guest->run->pid == 0 ? launch_process(guest, error) : data->qmp != NULL || connect_qmp(guest, error);
-    if (is_there && make_machine(guest, nodes, cancellable, error))
+    if (is_there && make_machine(guest, nodes, cancellable, error)) {
+        if (!guest->is_incoming)
+            qemu_memory_begin(guest);
         return TRUE;
+    }
     qemu_guest_explain(guest, error);
     return FALSE;
 }
@@ -433,6 +446,19 @@ static gboolean
 qemu_ask_shutdown(DomainBackend *backend, DomainGuest *guest, GError **error)
 {
     return qemu_guest_execute(guest, "system_powerdown", NULL, COMMAND_TIMEOUT_MS, NULL, NULL, error);
+}
+
+static gboolean
+qemu_set_vcpus(DomainBackend *backend, DomainGuest *guest, gint64 n, gboolean is_first,
+               GCancellable *cancellable, gboolean *ret_is_done, GError **error)
+{
+    return qemu_vcpus_set(guest, n, is_first, cancellable, ret_is_done, error);
+}
+
+static gboolean
+qemu_set_memory(DomainBackend *backend, DomainGuest *guest, gint64 bytes, GError **error)
+{
+    return qemu_memory_set(guest, bytes, error);
 }
 
 static gboolean
@@ -489,9 +515,12 @@ qemu_release(DomainBackend *backend, DomainGuest *guest)
         return;
     unwatch_log(data);
     qmp_free(data->qmp);
+    qemu_memory_clear(data);
     base_fd_clear(&data->pidfd);
+    value_unref(data->info.agent);
     g_mutex_clear(&data->lock);
     g_cond_clear(&data->changed);
+    g_mutex_clear(&data->info_lock);
     g_free(data->id);
     g_free(data);
 }
@@ -531,7 +560,8 @@ qemu_adopt(DomainBackend *backend, DomainGuest *guest, DomainGuestStatus *ret_st
         return FALSE;
     gboolean is_map = value_kind(reply) == VALUE_MAP;
     *ret_status = status_of(is_map ? value_map_get_string(reply, "status", "") : "");
-    return TRUE;
+    /* The service before us may have died before it asked for this. */
+    return qemu_memory_set(guest, guest->run->memory_target, error);
 }
 
 static void
@@ -580,6 +610,8 @@ static const DomainBackendClass qemu_class = {
     .abort_save = qemu_abort_save,
     .restore = qemu_restore,
     .announce = qemu_announce,
+    .set_vcpus = qemu_set_vcpus,
+    .set_memory = qemu_set_memory,
     .dump_core = qemu_dump_core,
     .stop = qemu_stop,
     .adopt = qemu_adopt,

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "value/json.h"
 
 /* A guest cannot make QEMU say much, but a QEMU taken over by its guest could. */
@@ -132,48 +133,14 @@ qmp_new(GMainContext *context, int fd, QmpEvent event, gpointer owner)
     return qmp;
 }
 
-/* ---- Ending: the source goes on the loop's own thread, so that no callback is at work afterwards. */
-
-typedef struct Barrier {
-    GMutex lock;
-    GCond reached;
-    gboolean is_reached;
-    GSource *source;
-} Barrier;
-
-static gboolean
-reach_barrier(gpointer data)
-{
-    Barrier *barrier = data;
-    g_source_destroy(barrier->source);
-    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&barrier->lock);
-    barrier->is_reached = TRUE;
-    g_cond_signal(&barrier->reached);
-    return G_SOURCE_REMOVE;
-}
-
-static void
-stop_reading(Qmp *qmp)
-{
-    Barrier barrier = {.source = qmp->source};
-    g_mutex_init(&barrier.lock);
-    g_cond_init(&barrier.reached);
-    g_main_context_invoke_full(qmp->context, G_PRIORITY_HIGH, reach_barrier, &barrier, NULL);
-    g_mutex_lock(&barrier.lock);
-    while (!barrier.is_reached)
-        g_cond_wait(&barrier.reached, &barrier.lock);
-    g_mutex_unlock(&barrier.lock);
-    g_mutex_clear(&barrier.lock);
-    g_cond_clear(&barrier.reached);
-}
+/* ---- Ending */
 
 void
 qmp_free(Qmp *qmp)
 {
     if (qmp == NULL)
         return;
-    stop_reading(qmp);
-    g_source_unref(qmp->source);
+    loop_end_source(qmp->context, qmp->source);
     base_fd_clear(&qmp->fd);
     g_main_context_unref(qmp->context);
     g_string_free(qmp->input, TRUE);
