@@ -153,8 +153,8 @@ compare_names(gconstpointer a, gconstpointer b)
     return strcmp((*(const CliCommand *const *)a)->name, (*(const CliCommand *const *)b)->name);
 }
 
-static gpointer
-make_all(gpointer data)
+static GPtrArray *
+make_all(void)
 {
     GPtrArray *all = g_ptr_array_new();
     for (gsize i = 0; i < cli_n_rows; i++)
@@ -172,8 +172,10 @@ make_all(gpointer data)
 GPtrArray *
 cli_commands(void)
 {
-    static GOnce once = G_ONCE_INIT;
-    return g_once(&once, make_all, NULL);
+    static GPtrArray *all = NULL;
+    if (g_once_init_enter(&all))
+        g_once_init_leave(&all, make_all());
+    return all;
 }
 
 const CliCommand *

@@ -40,13 +40,16 @@ typedef struct Exchange {
 
 /* ---- handles ---- */
 
-static gpointer
-global_init(gpointer data)
+/* libcurl's own is not thread-safe. */
+static void
+init_curl(void)
 {
-    /* Not thread-safe by itself; GLib's once is. */
+    static gsize once = 0;
+    if (!g_once_init_enter(&once))
+        return;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         g_error("http: libcurl does not start");
-    return NULL;
+    g_once_init_leave(&once, 1);
 }
 
 static void
@@ -89,8 +92,7 @@ handle_put(HttpClient *client, Handle *handle)
 HttpClient *
 http_client_new(const char *base_url, const char *unix_path, const char *ca_path)
 {
-    static GOnce once = G_ONCE_INIT;
-    g_once(&once, global_init, NULL);
+    init_curl();
     HttpClient *client = g_new0(HttpClient, 1);
     client->base_url = g_strdup(base_url);
     client->unix_path = g_strdup(unix_path);

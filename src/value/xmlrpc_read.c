@@ -463,12 +463,25 @@ reader_free(gpointer data)
 
 static GPrivate thread_reader = G_PRIVATE_INIT(reader_free);
 
+/* libxml2 makes its own locks when they are first needed, and two threads could both be the first. */
+static void
+init_parser(void)
+{
+    static gsize once = 0;
+
+    if (!g_once_init_enter(&once))
+        return;
+    xmlInitParser();
+    g_once_init_leave(&once, 1);
+}
+
 static Reader *
 get_reader(void)
 {
     Reader *reader = g_private_get(&thread_reader);
 
     if (reader == NULL) {
+        init_parser();
         reader = g_new0(Reader, 1);
         reader->text = g_string_new(NULL);
         g_private_set(&thread_reader, reader);
