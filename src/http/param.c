@@ -90,6 +90,37 @@ http_request_header(HttpRequest *request, const char *name)
     return search.value;
 }
 
+typedef struct PrefixSearch {
+    const char *prefix;
+    GStrvBuilder *found;
+    gboolean is_any;
+} PrefixSearch;
+
+static enum MHD_Result
+match_prefix(void *data, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    PrefixSearch *search = data;
+    gsize length = strlen(search->prefix);
+    if (value == NULL || http_header_is_ours(value) || g_ascii_strncasecmp(name, search->prefix, length) != 0)
+        return MHD_YES;
+    g_autofree char *rest = g_ascii_strdown(name + length, -1);
+    g_strv_builder_add_many(search->found, rest, value, NULL);
+    search->is_any = TRUE;
+    return MHD_YES;
+}
+
+char **
+http_request_headers_with(HttpRequest *request, const char *prefix)
+{
+    g_autoptr(GStrvBuilder) found = g_strv_builder_new();
+    PrefixSearch search = {prefix, found, FALSE};
+    for (guint i = 0; request->headers != NULL && i < request->headers->len; i += 2)
+        match_prefix(&search, MHD_HEADER_KIND, request->headers->pdata[i], request->headers->pdata[i + 1]);
+    if (request->headers == NULL && !g_atomic_int_get(&request->is_claimed))
+        MHD_get_connection_values(request->mhd, MHD_HEADER_KIND, match_prefix, &search);
+    return search.is_any ? g_strv_builder_end(found) : NULL;
+}
+
 static enum MHD_Result
 keep_header(void *data, enum MHD_ValueKind kind, const char *name, const char *value)
 {

@@ -87,6 +87,9 @@ const char *http_request_query(HttpRequest *request,
                                const char *key); /* decoded; first of that key; NULL if absent */
 const char *http_request_header(HttpRequest *request,
                                 const char *name); /* any case; the first of that name */
+/** http_request_headers_with: (transfer full) (nullable): name, value, name, value ... of the headers whose
+ * names begin with @prefix, in any case; names without it and in lower case. */
+char **http_request_headers_with(HttpRequest *request, const char *prefix);
 const char *http_request_cookie(HttpRequest *request,
                                 const char *name); /* decoded; split at ';', or at '&' without one */
 /** http_request_param: cookie first, then query. Source: protocol notes 0. */

@@ -28,12 +28,15 @@ answer_async(RpcJob *job, const Task *task)
 static Task *
 begin_task(RpcJob *job, GError **error)
 {
+    g_auto(GStrv) http_config =
+        job->request != NULL ? http_request_headers_with(job->request, RPC_OTHER_CONFIG_HEADER) : NULL;
     TaskSpec spec = {
         .label = job->called_name,
         .session_ref = job->session != NULL ? job->session->ref : NULL,
         .user_name = job->session != NULL ? job->session->user_name : NULL,
         .host_ref = job->rpc->host_ref,
         .subtask_of = job->origin.subtask_of,
+        .http_config = (const char *const *)http_config,
         .is_durable = job->is_async,
         .is_hidden = !job->message->has_async,
     };

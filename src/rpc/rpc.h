@@ -81,5 +81,8 @@ gboolean rpc_invoke(Rpc *rpc, const RpcOrigin *origin, const char *method, Value
  */
 Task *rpc_adopt_task(Tasks *tasks, Db *db, const Session *session, const char *ref, const TaskSpec *spec,
                      GError **error);
+/* Requests have what follows it in a header's name, and its value, noted in the other_config of the task that
+ * they make, as "http:" and the name. Source: the peer's context.ml */
+#define RPC_OTHER_CONFIG_HEADER "x-http-other-config-"
 /** rpc_begin_task: task_begin(); a parent that is gone by now is no reason to do nothing. */
 Task *rpc_begin_task(Tasks *tasks, Db *db, const TaskSpec *spec, GError **error);

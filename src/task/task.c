@@ -96,6 +96,21 @@ task_new(Tasks *tasks, const TaskSpec *spec)
     return task;
 }
 
+/* Source: protocol notes 3. Headers may be in any encoding. */
+static void
+write_http_config(DbTxn *txn, const char *ref, const char *const *config)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    for (; config != NULL && config[0] != NULL; config += 2) {
+        g_autofree char *key = g_strconcat("http:", config[0], NULL);
+        if (*config[0] == '\0' || !g_utf8_validate(key, -1, NULL) ||
+            !g_hash_table_add(seen, (gpointer)config[0]))
+            continue;
+        g_autofree char *value = g_utf8_make_valid(config[1], -1);
+        db_txn_map_put(txn, CLASS_TASK, ref, TASK_OTHER_CONFIG, key, value_string(value));
+    }
+}
+
 static void
 write_row(DbTxn *txn, const Task *task, const TaskSpec *spec)
 {
@@ -116,6 +131,7 @@ write_row(DbTxn *txn, const Task *task, const TaskSpec *spec)
         db_txn_set_string(txn, CLASS_TASK, ref, TASK_RESIDENT_ON, spec->host_ref);
     if (spec->subtask_of != NULL)
         db_txn_set_string(txn, CLASS_TASK, ref, TASK_SUBTASK_OF, spec->subtask_of);
+    write_http_config(txn, ref, spec->http_config);
 }
 
 Task *

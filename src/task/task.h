@@ -24,8 +24,9 @@ typedef struct TaskSpec {
     const char *description;
     const char *session_ref; /* owner */
     const char *user_name;
-    const char *host_ref;   /* (nullable) where it runs */
-    const char *subtask_of; /* (nullable) */
+    const char *host_ref;           /* (nullable) where it runs */
+    const char *subtask_of;         /* (nullable) */
+    const char *const *http_config; /* (nullable): key, value, key, value ...: what the request wants noted */
     gboolean is_durable; /* Async: the row is stored and stays after the end; otherwise it lives in memory and
                             goes at the end */
     gboolean is_hidden;  /* no row: messages without an async form */

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tasks, and what a running message leaves on its objects. Source: protocol notes 1.3 and 3."""
 
+import json as json_module
 import sys
 from pathlib import Path
 
@@ -109,6 +110,27 @@ class AsyncTest(storage.StorageTest):
         child = read_answer(self.api.post(body, headers=(f"subtask-of: {parent}",))).content
         self.assertEqual(self.wait_task(child)["subtask_of"], parent)
         self.assertEqual(self.api("task.get_subtasks", parent), [child])
+
+    def test_headers_of_the_request_are_kept(self):
+        body = call_xml("Async.SR.get_supported_types", self.api.session)
+        headers = ("X-Http-Other-Config-Origin: a script", "x-http-other-config-step: 2 of 3", "x-http-other-config-step: 3", "X-Other: no",
+                   "x-http-other-config-: nameless")
+        task = read_answer(self.api.post(body, headers=headers)).content
+        self.assertEqual(self.api("task.get_other_config", task), {"http:origin": "a script", "http:step": "2 of 3"})
+        self.wait_task(task)
+        json = f'{{"jsonrpc":"2.0","method":"Async.SR.get_supported_types","params":["{self.api.session}"],"id":1}}'
+        task = json_module.loads(self.api.post(json, "/jsonrpc", headers[:1]))["result"]
+        self.assertEqual(self.api("task.get_other_config", task), {"http:origin": "a script"})
+
+    def test_headers_of_an_upload_are_kept(self):
+        blob = self.api("blob.create", "text/plain", False)
+        upload = self.connect()
+        upload.send(f"PUT /blob?ref={blob}&session_id={self.api.session} HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n"
+                    "x-http-other-config-origin: a script\r\n\r\n".encode())
+        upload.receive()
+        task = dict(line.split(":", 1) for line in upload.buffer.decode().splitlines() if ":" in line)["task-id"]
+        self.assertEqual(self.api("task.get_other_config", task), {"http:origin": "a script"})
+        self.api("blob.destroy", blob)
 
 
 class RunningTest(storage.StorageTest):
@@ -245,6 +267,14 @@ class OwnTest(case.ApiTest):
             self.api(f"task.set_{field}", self.task, value)
             self.assertEqual(self.api(f"task.get_{field}", self.task), value)
         self.api("task.destroy", self.task)
+
+    def test_host_is_set_by_the_client(self):
+        host = self.api("host.get_all")[0]
+        for value in (NULL, host):
+            self.api("task.set_resident_on", self.task, value)
+            self.assertEqual(self.api("task.get_resident_on", self.task), value)
+        self.assert_fails("HANDLE_INVALID", ["host", NOBODY], self.api, "task.set_resident_on", self.task, NOBODY)
+        self.assert_fails("HANDLE_INVALID", ["task", NOBODY], self.api, "task.set_resident_on", NOBODY, host)
 
     def test_progress_stays_between_0_and_1(self):
         for given, kept in ((1.5, 1.0), (-1.0, 0.0)):

@@ -126,7 +126,9 @@ static gboolean
 find_task(HttpCall *call, GError **error)
 {
     const char *ref = http_request_param(call->request, "task_id");
+    g_auto(GStrv) http_config = http_request_headers_with(call->request, RPC_OTHER_CONFIG_HEADER);
     TaskSpec spec = task_spec(call);
+    spec.http_config = (const char *const *)http_config;
     spec.subtask_of = http_request_param(call->request, "subtask_of");
     call->task = ref != NULL ? rpc_adopt_task(call->services->tasks, call->services->db, call->session, ref,
                                               &spec, error)

@@ -100,6 +100,12 @@ api_task__set_result(ApiCall *call, const TaskSetResultArgs *args, GError **erro
 }
 
 gboolean
+api_task__set_resident_on(ApiCall *call, const TaskSetResidentOnArgs *args, GError **error)
+{
+    return set_field(call, args->self, TASK_RESIDENT_ON, value_string(args->value.id), error);
+}
+
+gboolean
 api_task__set_error_info(ApiCall *call, const TaskSetErrorInfoArgs *args, GError **error)
 {
     return set_field(call, args->self, TASK_ERROR_INFO, value_ref(args->value), error);
