@@ -14,7 +14,7 @@ def vcpus(case):
     case.wire.operate("Vm.start", id="vm")
     case.wire.operate("Vm.set_vcpus", id="vm", num_vpcus=3)
     case.equal(case.wire.state()["vcpu_target"], 3)
-    case.refused(("Maximum_vcpus", 4), "Vm.set_vcpus", id="vm", num_vpcus=5)
+    case.fails(("Maximum_vcpus", "4"), "Vm.set_vcpus", id="vm", num_vpcus=5)
 
 
 @drives("Vm.set_memory_dynamic_range")
