@@ -92,18 +92,34 @@ test_timer(void)
 }
 
 static void
+wait_for_unlock(gpointer data)
+{
+    GMutex *lock = data;
+
+    g_mutex_lock(lock);
+    g_mutex_unlock(lock);
+}
+
+/* The loop is held up until both timers are due: were the first still armed, it would run before the second. */
+static void
 test_timer_destroyed(void)
 {
+    GMutex lock;
     TimerRecord record = {0};
     TimerRecord witness = {0};
     g_autoptr(Loop) loop = loop_new("test");
-    g_autoptr(GSource) timer = loop_timer(loop, 50, note_timer, &record);
-    g_source_destroy(timer);
-    g_autoptr(GSource) second = loop_timer(loop, 60, note_timer, &witness);
 
+    g_mutex_init(&lock);
+    g_mutex_lock(&lock);
+    loop_call(loop, wait_for_unlock, &lock);
+    g_autoptr(GSource) timer = loop_timer(loop, 0, note_timer, &record);
+    g_source_destroy(timer);
+    g_autoptr(GSource) second = loop_timer(loop, 1, note_timer, &witness);
+    g_mutex_unlock(&lock);
     wait_for_run(&witness);
     g_assert_cmpuint(record.n_runs, ==, 0);
     g_assert_true(second != timer);
+    g_mutex_clear(&lock);
 }
 
 static void
