@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Test cases that drive xenopsd alone, over its socket, with the demo guest: one service, one state directory a case."""
 
+import fcntl
 import glob
 import http.client
 import json
@@ -8,8 +9,10 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 import xmlrpc.client
@@ -33,6 +36,11 @@ class UnixTransport(xmlrpc.client.Transport):
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.connect(self.path)
         return connection
+
+
+def unread_bytes(connection):
+    """What the other side of a Unix socket has not read yet."""
+    return struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 class Failure(Exception):
@@ -188,11 +196,11 @@ class DomainServiceTest(unittest.TestCase):
         wait_until(lambda: self.serial_log(vm).count(text) >= times, f"{text} on the serial line")
 
     def say(self, text, vm="vm"):
-        """Types a line into the guest's shell."""
+        """Types a line into the guest's shell. QEMU drops what it has not read when the viewer leaves, so we stay until it has."""
         with socket.socket(socket.AF_UNIX) as console:
             console.connect(str(self.run_dir(vm) / "serial.sock"))
             console.sendall(text.encode() + b"\n")
-            time.sleep(0.1)  # QEMU drops what it has not read when the viewer leaves
+            wait_until(lambda: unread_bytes(console) == 0, "QEMU reads the line")
 
     def ask(self, command, pattern, vm="vm"):
         """Types a command until its answer, a regular expression, is on the serial line; the match. What has been typed before is

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Test cases that have both daemons of their own, in a temporary state directory, on free ports."""
 
+import contextlib
 import os
+import random
+import socket
 import sys
 import tempfile
 import time
@@ -17,6 +20,7 @@ from xenapi_client import ApiError, Client  # noqa: E402, F401
 GUEST_IS_UP = "xylem-demo: guest is up"
 GUEST_SECONDS = 120
 POLL_SECONDS = 0.05
+LOWEST_PORT = 10000  # of those that tests take by number
 
 
 def build_dir():
@@ -32,6 +36,17 @@ def guest_dir():
 def packages_dir():
     """Debian packages that were unpacked for tests."""
     return Path(os.environ.get("XYLEM_PACKAGES_DIR", TREE / "build/packages"))
+
+
+def free_port():
+    """A port that nobody has, for who needs the same one twice: none of those that the kernel hands out, which anybody's connection may
+    get meanwhile."""
+    first_handed_out = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    while True:
+        port = random.randrange(LOWEST_PORT, first_handed_out)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(condition, what, seconds=GUEST_SECONDS):

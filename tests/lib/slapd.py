@@ -9,10 +9,10 @@ import subprocess
 from pathlib import Path
 from urllib.parse import quote
 
-from server import packages_dir, wait_until
+from server import free_port, packages_dir, wait_until
 
 START_SECONDS = 30
-STOP_SECONDS = 10
+STOP_SECONDS = 30
 SCHEMAS = ("core", "cosine", "inetorgperson", "nis")
 ADMIN = "cn=admin,dc=com"
 ADMIN_PASSWORD = "the directory's own"
@@ -34,13 +34,6 @@ def entry(dn, **attributes):
             raw = value if isinstance(value, bytes) else str(value).encode()
             lines.append(f"{name.replace('_', '-')}:: {base64.b64encode(raw).decode()}")
     return "\n".join(lines) + "\n\n"
-
-
-def free_port():
-    """One that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Slapd:

@@ -18,14 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 import tap  # noqa: E402
-from server import GUEST_SECONDS, TREE, Stack, build_dir, guest_dir, wait_until  # noqa: E402
-
-
-def free_port():
-    """A port that nobody has at the moment; make run takes no 0."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from server import GUEST_SECONDS, TREE, Stack, build_dir, free_port, guest_dir, wait_until  # noqa: E402
 
 
 class Run:

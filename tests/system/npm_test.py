@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
-from server import Stack, build_dir  # noqa: E402
+from server import Stack, build_dir, free_port  # noqa: E402
 
 SOURCE = Path(__file__).resolve().parent / "npm"
 INSTALL_SECONDS = 240
@@ -49,10 +49,9 @@ def serve_client(stack, command):
 def run_client(folder, only):
     """Its exit status; it prints TAP itself."""
     with tempfile.TemporaryDirectory(prefix="xylem-") as scratch:
-        stack = Stack(build_dir(), Path(scratch) / "s", backend="fake")
+        stack = Stack(build_dir(), Path(scratch) / "s", backend="fake", port=free_port())  # the same after each start
         try:
             stack.start()
-            stack.port = stack.ports()["tls"]  # the same after each start
             url = f"https://127.0.0.1:{stack.port}"
             status = serve_client(stack, ["node", SOURCE / "client.mjs", url, "root", stack.state / "password", folder, only])
             stack.stop()

@@ -117,7 +117,7 @@ class XenopsdTest(DomainServiceTest):
                 state = self.state()
                 self.assertIn(state["power_state"], ("Halted", "Running"))
                 self.operate("Vm.destroy")
-                wait_until(lambda: self.qemus() == [], "the end of the QEMU nobody knew of", 5)
+                wait_until(lambda: self.qemus() == [], "the end of the QEMU nobody knew of")
 
     def test_a_guest_reads_its_disk(self):
         disk = self.folder / "disk"
@@ -151,7 +151,7 @@ class XenopsdTest(DomainServiceTest):
         consoles = {console["protocol"]: console["path"] for console in self.state()["consoles"]}
         with socket.socket(socket.AF_UNIX) as viewer:
             viewer.connect(consoles["Rfb"])
-            self.assertEqual(viewer.recv(4), b"RFB ")
+            self.assertEqual(viewer.recv(4, socket.MSG_WAITALL), b"RFB ")
 
     def test_a_second_service_is_refused(self):
         second = subprocess.run([XENOPSD, "--state", self.folder / "state", "--socket", str(self.folder / "other"), "--backend", "fake"],
