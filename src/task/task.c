@@ -431,22 +431,44 @@ end_of(const DbRow *row)
     return seconds > 0 ? seconds * G_USEC_PER_SEC : base_now_us();
 }
 
+/* A crash has ended it. What it had begun is undone by the journal, so one that was to be cancelled is.
+ * Source: protocol notes 3 */
+static void
+write_cut_off(DbTxn *txn, const DbRow *row)
+{
+    g_autoptr(GError) reason = NULL;
+    gboolean is_cancelling =
+        g_str_equal(db_row_string(row, TASK_STATUS), task_status_type_name(TASK_STATUS_TYPE_CANCELLING));
+    if (is_cancelling || shows_operation(row, TASK_ALLOWED_OPERATIONS_CANCEL))
+        api_error_task_cancelled(&reason, row->ref);
+    else
+        api_error_internal_error(&reason, "the server was restarted before the task ended");
+    Task task = {.ref = (char *)row->ref};
+    write_end(txn, &task, NULL, reason);
+}
+
+static void
+recover(Tasks *tasks, DbTxn *txn, const DbRow *row)
+{
+    gboolean has_ended =
+        is_end((TaskStatusType)type_enum_index(&enum_task_status_type, db_row_string(row, TASK_STATUS)));
+    if (!has_ended && goes_at_its_end(row)) {
+        db_txn_delete(txn, CLASS_TASK, row->ref);
+        return;
+    }
+    if (has_ended)
+        db_txn_set(txn, CLASS_TASK, row->ref, TASK_PROGRESS, value_float(1.0)); /* not stored */
+    else
+        write_cut_off(txn, row);
+    tasks_note_end(tasks, row->ref, end_of(row));
+}
+
 gboolean
 tasks_recover(Tasks *tasks, GError **error)
 {
     g_autoptr(GPtrArray) rows = db_get_all(tasks->db, CLASS_TASK);
     g_autoptr(DbTxn) txn = db_txn_new(tasks->db, NULL);
-    g_autoptr(GError) reason = NULL;
-    api_error_internal_error(&reason, "the server was restarted before the task ended");
-    for (guint i = 0; i < rows->len; i++) {
-        DbRow *row = g_ptr_array_index(rows, i);
-        int status = type_enum_index(&enum_task_status_type, db_row_string(row, TASK_STATUS));
-        Task task = {.ref = (char *)row->ref};
-        if (is_end((TaskStatusType)status))
-            db_txn_set(txn, CLASS_TASK, row->ref, TASK_PROGRESS, value_float(1.0)); /* not stored */
-        else
-            write_end(txn, &task, NULL, reason);
-        tasks_note_end(tasks, row->ref, end_of(row));
-    }
+    for (guint i = 0; i < rows->len; i++)
+        recover(tasks, txn, g_ptr_array_index(rows, i));
     return db_txn_commit(txn, NULL, error);
 }

@@ -15,8 +15,8 @@ Tasks *tasks_new(Db *db);
 void tasks_free(Tasks *tasks); /* none is running any more. NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tasks, tasks_free)
 
-/** tasks_recover: at start: fails what a crash left pending. Marks are not stored, so they are gone already.
- */
+/** tasks_recover: at start: ends what a crash left pending, as cancelled what was being cancelled. Marks on
+ * other objects are not stored, so they are gone already. */
 gboolean tasks_recover(Tasks *tasks, GError **error);
 
 typedef struct TaskSpec {

@@ -330,6 +330,33 @@ class RestartTest(storage.StorageTest):
         self.restart()
         self.assertEqual(self.new_wire()("task.get_status", task), "failure")
 
+    def test_tasks_that_were_being_cancelled_are_cancelled_by_a_kill(self):
+        sr, folder = self.create_sr("test")
+        self.misbehave(folder, "vdi_create", "hang")
+        self.misbehave(folder, "sr_scan", "hang")  # by which it finds out what there is to undo
+        task, own, said = self.api("Async.VDI.create", storage.disk_record(sr)), self.api("task.create", "", ""), self.api("task.create", "", "")
+        self.wait_running(folder, "vdi_create")
+        for ref in (task, own):
+            self.api("task.cancel", ref)
+        self.api("task.set_status", said, "cancelling")
+        self.wait_running(folder, "sr_scan")
+        self.assertEqual(self.api("task.get_status", task), "pending")
+        self.behave(folder, "sr_scan")
+        self.restart(kill=True)
+        self.api = self.new_wire()
+        for ref in (task, own, said):
+            record = self.api("task.get_record", ref)
+            self.assertEqual([record["status"], record["error_info"], record["current_operations"]],
+                             ["cancelled", ["TASK_CANCELLED", ref], {}])
+        self.assertEqual(self.api("SR.get_VDIs", sr), [])
+
+    def test_tasks_destroyed_while_pending_go_by_a_kill(self):
+        task = self.api("task.create", "a client's", "")
+        self.api("task.destroy", task)
+        self.restart(kill=True)
+        self.api = self.new_wire()
+        self.assertNotIn(task, self.api("task.get_all"))
+
     def test_server_stops_though_a_task_hangs(self):
         sr, folder = self.create_sr("test")
         self.misbehave(folder, "sr_scan")
