@@ -86,8 +86,11 @@ typedef struct DomainBackendClass {
     gboolean (*pause)(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable, GError **error);
     gboolean (*unpause)(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable,
                         GError **error);
-    /* Presses the power button and returns; the guest's event tells of the rest. */
-    gboolean (*ask_shutdown)(DomainBackend *backend, DomainGuest *guest, GError **error);
+    /* Asks the guest to power off and returns; its event tells of the rest. Called again every few seconds,
+     * with the next number, from 0. */
+    gboolean (*ask_shutdown)(DomainBackend *backend, DomainGuest *guest, guint attempt, GError **error);
+    /* Whether it has said that it will. Does not wait. */
+    gboolean (*has_acknowledged)(DomainBackend *backend, DomainGuest *guest);
     /* Writes the guest's state. On success the guest is paused and has let go of its disks; unpause takes
      * them again. After a failure it is as it was, or paused: unpause lets it run in either case. */
     gboolean (*save)(DomainBackend *backend, DomainGuest *guest, const DomainStream *stream, GError **error);

@@ -75,6 +75,7 @@ struct DomainOperation {
     DomainTimer *timer; /* of a waiting step */
     gint64 deadline_us; /* of a waiting step; 0 before its first call */
     gint64 next_us;     /* when it has something to do again */
+    guint n_asked;      /* how often the guest was asked to shut down */
 };
 
 /** domain_operation_new: @task is (transfer full) (nullable). */

@@ -12,8 +12,8 @@
 #include "domain/service_internal.h"
 #include "domain/tuning.h"
 
-/* A guest that ignores the power button once may heed it later, when its system is up. */
-#define PRESS_INTERVAL_US (3 * G_USEC_PER_SEC)
+/* A guest that does not hear the first request may hear a later one, when its system is up. */
+#define ASK_INTERVAL_US (3 * G_USEC_PER_SEC)
 
 static DomainStepResult
 result_of(gboolean is_done)
@@ -217,14 +217,23 @@ pause_guest(DomainOperation *operation, GError **error)
 
 /* ---- Ending */
 
+static gboolean
+has_acknowledged(DomainOperation *operation)
+{
+    return operation->n_asked > 0 &&
+           backend_of(operation)->class->has_acknowledged(backend_of(operation), operation->machine->guest);
+}
+
+/* A guest that is on its way is not asked again. */
 static DomainStepResult
-press_button(DomainOperation *operation, gint64 now_us, GError **error)
+ask_again(DomainOperation *operation, gint64 now_us, GError **error)
 {
     if (operation->next_us <= now_us) {
-        if (!backend_of(operation)->class->ask_shutdown(backend_of(operation), operation->machine->guest,
-                                                        error))
+        if (!has_acknowledged(operation) &&
+            !backend_of(operation)->class->ask_shutdown(backend_of(operation), operation->machine->guest,
+                                                        operation->n_asked++, error))
             return DOMAIN_STEP_FAILED;
-        operation->next_us = now_us + PRESS_INTERVAL_US;
+        operation->next_us = now_us + ASK_INTERVAL_US;
     }
     domain_operation_wake_after(operation, MIN(operation->next_us, operation->deadline_us) - now_us);
     return DOMAIN_STEP_WAITING;
@@ -245,8 +254,10 @@ ask_guest(DomainOperation *operation, GError **error)
     if (operation->deadline_us == 0)
         operation->deadline_us = now_us + (gint64)(MIN(operation->args.timeout_s, 1e7) * G_USEC_PER_SEC);
     if (now_us >= operation->deadline_us)
-        return result_of(domain_error_failed_to_shutdown(error));
-    return press_button(operation, now_us, error);
+        return result_of(has_acknowledged(operation)
+                             ? domain_error_failed_to_shutdown(error)
+                             : domain_error_failed_to_achnowledge_shutdown_request(error));
+    return ask_again(operation, now_us, error);
 }
 
 static DomainStepResult

@@ -10,6 +10,10 @@
  * Errors: BASE_ERROR_INVALID. */
 Value *json_read(const char *text, gsize length, GError **error);
 
+/** json_read_lax: the same, but whole numbers over 63 bits are VALUE_FLOAT. For what programs say that count
+ * in 64 bits without a sign. */
+Value *json_read_lax(const char *text, gsize length, GError **error);
+
 /** json_write_value: as protocol notes 1.6: ints and floats as numbers, dates as strings, nil as null. NaN
  * and infinities, which JSON lacks, are null too: one word outside JSON would make a whole reply unreadable.
  */

@@ -16,7 +16,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tokener, json_tokener_free)
 typedef struct json_object JsonObject;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JsonObject, json_object_put)
 
-static Value *convert(JsonObject *json, GError **error);
+static Value *convert(JsonObject *json, gboolean is_lax, GError **error);
 
 /* json-c cuts member names at a NUL, which would make one name look like another. */
 static gboolean
@@ -36,13 +36,13 @@ has_escaped_nul(const char *text, gsize length)
 }
 
 static Value *
-convert_array(JsonObject *json, GError **error)
+convert_array(JsonObject *json, gboolean is_lax, GError **error)
 {
     gsize length = json_object_array_length(json);
     g_autoptr(Value) array = value_array_new(length);
 
     for (gsize i = 0; i < length; i++) {
-        Value *item = convert(json_object_array_get_idx(json, i), error);
+        Value *item = convert(json_object_array_get_idx(json, i), is_lax, error);
         if (item == NULL)
             return NULL;
         value_array_add(array, item);
@@ -51,13 +51,13 @@ convert_array(JsonObject *json, GError **error)
 }
 
 static Value *
-convert_object(JsonObject *json, GError **error)
+convert_object(JsonObject *json, gboolean is_lax, GError **error)
 {
     g_autoptr(Value) map = value_map_new((gsize)json_object_object_length(json));
 
     json_object_object_foreach(json, name, member)
     {
-        Value *item = convert(member, error);
+        Value *item = convert(member, is_lax, error);
         if (item == NULL)
             return NULL;
         value_map_set(map, name, item);
@@ -66,13 +66,15 @@ convert_object(JsonObject *json, GError **error)
 }
 
 static Value *
-convert_int(JsonObject *json, GError **error)
+convert_int(JsonObject *json, gboolean is_lax, GError **error)
 {
     gint64 number = json_object_get_int64(json);
 
     /* json-c cuts off at the largest number; one below the smallest stays cut off, it cannot be told apart.
      */
     if (number == G_MAXINT64 && json_object_get_uint64(json) != G_MAXINT64) {
+        if (is_lax)
+            return value_float((double)json_object_get_uint64(json));
         base_error_set(error, BASE_ERROR_INVALID, "JSON: a number does not fit 64 bits");
         return NULL;
     }
@@ -80,7 +82,7 @@ convert_int(JsonObject *json, GError **error)
 }
 
 static Value *
-convert(JsonObject *json, GError **error)
+convert(JsonObject *json, gboolean is_lax, GError **error)
 {
     switch (json_object_get_type(json)) {
     case json_type_null:
@@ -88,15 +90,15 @@ convert(JsonObject *json, GError **error)
     case json_type_boolean:
         return value_bool(json_object_get_boolean(json));
     case json_type_int:
-        return convert_int(json, error);
+        return convert_int(json, is_lax, error);
     case json_type_double:
         return value_float(json_object_get_double(json));
     case json_type_string:
         return value_string_sized(json_object_get_string(json), (gsize)json_object_get_string_len(json));
     case json_type_array:
-        return convert_array(json, error);
+        return convert_array(json, is_lax, error);
     case json_type_object:
-        return convert_object(json, error);
+        return convert_object(json, is_lax, error);
     }
     g_assert_not_reached();
 }
@@ -124,8 +126,8 @@ parse(Tokener *tokener, const char *text, gsize length, JsonObject **ret_json, G
     return TRUE;
 }
 
-Value *
-json_read(const char *text, gsize length, GError **error)
+static Value *
+read_text(const char *text, gsize length, gboolean is_lax, GError **error)
 {
     g_autoptr(JsonObject) json = NULL;
 
@@ -141,5 +143,17 @@ json_read(const char *text, gsize length, GError **error)
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
     if (!parse(tokener, text, length, &json, error))
         return NULL;
-    return convert(json, error);
+    return convert(json, is_lax, error);
+}
+
+Value *
+json_read(const char *text, gsize length, GError **error)
+{
+    return read_text(text, length, FALSE, error);
+}
+
+Value *
+json_read_lax(const char *text, gsize length, GError **error)
+{
+    return read_text(text, length, TRUE, error);
 }

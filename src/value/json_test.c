@@ -136,6 +136,20 @@ test_refused(void)
     assert_refused("1\0", 2);
 }
 
+static void
+test_lax(void)
+{
+    static const char text[] = "[18446744073709551615, 9223372036854775808, 9223372036854775807, -1]";
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Value) list = json_read_lax(text, strlen(text), &error);
+
+    g_assert_no_error(error);
+    g_assert_cmpfloat(value_get_float(value_array_get(list, 0)), ==, 18446744073709551615.0);
+    g_assert_cmpfloat(value_get_float(value_array_get(list, 1)), ==, 9223372036854775808.0);
+    g_assert_cmpint(value_get_int(value_array_get(list, 2)), ==, G_MAXINT64);
+    g_assert_cmpint(value_get_int(value_array_get(list, 3)), ==, -1);
+}
+
 /* The text need not end with a NUL: the length counts. */
 static void
 test_length(void)
@@ -202,6 +216,7 @@ main(int argc, char **argv)
     g_test_add_func("/value/json/kinds-follow-the-notation", test_kinds);
     g_test_add_func("/value/json/malformed-text-is-refused", test_refused);
     g_test_add_func("/value/json/text-ends-at-its-length", test_length);
+    g_test_add_func("/value/json/numbers-without-a-sign-are-floats", test_lax);
     g_test_add_func("/value/json/depth-is-bounded", test_depth);
     g_test_add_func("/value/json/written-forms", test_written_forms);
     return g_test_run();

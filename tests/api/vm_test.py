@@ -187,12 +187,19 @@ class DeafGuestTest(VmTest):
 
     def test_clean_shutdown_that_the_guest_ignores_times_out(self):
         vm = self.make_vm()
-        self.api("VM.add_to_platform", vm, "fake-shutdown", "ignore")
+        self.api("VM.add_to_platform", vm, "fake-shutdown", "stall")
         self.bring_to(vm, "Running")
         self.assert_fails("VM_SHUTDOWN_TIMEOUT", [vm, "1"], self.api, "VM.clean_shutdown", vm)
         self.assertEqual([self.api("VM.get_power_state", vm), self.api("VM.get_current_operations", vm)], ["Running", {}])
         self.api("VM.shutdown", vm)
         self.assertEqual(self.api("VM.get_power_state", vm), "Halted")
+
+    def test_clean_shutdown_that_nobody_hears_is_told_as_such(self):
+        vm = self.make_vm()
+        self.api("VM.add_to_platform", vm, "fake-shutdown", "ignore")
+        self.bring_to(vm, "Running")
+        self.assert_fails("VM_FAILED_SHUTDOWN_ACKNOWLEDGMENT", [], self.api, "VM.clean_shutdown", vm)
+        self.assertEqual(self.api("VM.get_power_state", vm), "Running")
 
 
 class DeviceTest(VmTest):

@@ -9,7 +9,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 import tap  # noqa: E402
-from domain_service import MIB, DomainServiceTest  # noqa: E402
+from domain_service import MIB, DomainServiceTest, wait_until  # noqa: E402
+
+NUMBER = re.compile(r"^(\d+)\r?$", re.M)
+MAC = "52:54:00:12:34:56"
 
 
 class TuningTest(DomainServiceTest):
@@ -19,9 +22,9 @@ class TuningTest(DomainServiceTest):
         self.start_guest(vcpu_max=3)
         self.operate("Vm.set_vcpus", num_vpcus="3")
         self.assertEqual(self.state()["vcpu_target"], "3")
-        self.ask("cat /sys/devices/system/cpu/present", re.compile(r"^0-2\r?$", re.M))
+        wait_until(lambda: self.ask("nproc", NUMBER).group(1) == "3", "the guest uses three")
         self.operate("Vm.set_vcpus", num_vpcus="1")
-        self.ask("cat /sys/devices/system/cpu/present", re.compile(r"^0\r?$", re.M))
+        self.assertEqual(self.ask("nproc", NUMBER).group(1), "1")
         self.assertEqual(self.state()["vcpu_target"], "1")
         self.assert_fails("Maximum_vcpus", ["3"], "Vm.set_vcpus", num_vpcus="4")
         # without KVM this QEMU would not survive it
@@ -77,6 +80,79 @@ class TuningTest(DomainServiceTest):
         self.operate("Vm.start", paused=True)
         self.assert_fails("Not_supported", [], "Vm.set_shadow_multiplier", shadow_multiplier=3.0)
         self.assertEqual(self.state()["shadow_multiplier_target"], 2.0)
+
+
+class AgentTest(DomainServiceTest):
+    """What the agent inside the guest tells, and does."""
+
+    def agent(self, *keys):
+        """These keys of Vm.state.guest_agent, once they are all there."""
+        state = self.await_state(lambda state: all(key in state["guest_agent"] for key in keys))
+        return [state["guest_agent"][key] for key in keys]
+
+    def start_with_vif(self, **members):
+        self.add_vm(**members)
+        self.call("VIF.add", t={"id": "vm.3", "position": 3, "mac": MAC, "backend": ["Local", "no-such-bridge"]})
+        self.operate("Vm.start")
+        self.await_guest()
+
+    def test_a_guest_tells_about_itself(self):
+        self.start_with_vif()
+        self.assertEqual(self.agent("data/os_name", "data/os_distro", "data/os_majorver", "data/os_minorver", "attr/PVAddons/MajorVersion"),
+                         ["Xylem demo guest", "xylem-demo", "1", "0", "1"])
+        self.assertEqual(self.agent("control/feature-shutdown", "data/updated"), ["1", "1"])
+        self.assertRegex(self.agent("data/os_uname")[0], r"^6\.")
+        self.assertEqual(self.agent("attr/vif/3/ipv4/0", "attr/eth3/ip"), ["10.0.2.15", "10.0.2.15"])
+        size, free, place = self.agent("data/volumes/0/size", "data/volumes/0/free", "data/volumes/0/mount_points/0")
+        self.assertLess(0, int(free))
+        self.assertLess(int(free), int(size))
+        self.assertEqual(place, "/")
+        total, unused = self.agent("data/meminfo_total", "data/meminfo_free")
+        self.assertLess(int(unused), int(total))
+        self.assertLess(int(total), 128 * 1024)
+        # a service that takes the guest up asks again
+        self.stop_service(9)
+        self.start_service()
+        self.assertEqual(self.agent("data/os_distro", "attr/vif/3/ipv4/0"), ["xylem-demo", "10.0.2.15"])
+        self.operate("Vm.shutdown")
+        self.assertEqual(self.state()["guest_agent"], {})
+
+    def test_an_agent_that_ends_is_forgotten(self):
+        self.start_guest()
+        self.agent("data/os_name")
+        self.say("sed -i /guest-agent/d /etc/inittab; kill -HUP 1; killall guest-agent")
+        self.await_state(lambda state: "data/os_name" not in state["guest_agent"])
+
+    def test_the_agent_is_asked_to_shut_down_first(self):
+        self.start_guest()
+        self.agent("data/os_name")
+        self.operate("Vm.shutdown", clean_shutdown_timeout=60.0)
+        self.assertEqual(self.state()["power_state"], "Halted")
+        self.assertIn("xylem-demo: the host asks its agent", self.serial_log())
+        self.assertNotIn("xylem-demo: power button", self.serial_log())
+
+    def test_a_guest_without_an_agent_hears_the_power_button(self):
+        self.start_guest()
+        self.agent("data/os_name")
+        self.say("sed -i /guest-agent/d /etc/inittab; kill -HUP 1; killall guest-agent")
+        self.await_state(lambda state: "data/os_name" not in state["guest_agent"])
+        self.operate("Vm.reboot", clean_shutdown_timeout=60.0)
+        self.assertIn("xylem-demo: power button", self.serial_log())
+
+    def test_an_agent_that_hangs_leaves_the_power_button(self):
+        self.start_guest()
+        self.agent("data/os_name")
+        self.say("killall -STOP guest-agent")
+        self.operate("Vm.shutdown", clean_shutdown_timeout=60.0)
+        self.assertIn("xylem-demo: power button", self.serial_log())
+
+    def test_a_guest_that_does_not_follow_its_agent_has_failed_to_shut_down(self):
+        self.start_guest()
+        self.agent("data/os_name")
+        self.say("rm /sbin/poweroff; echo '#!/bin/sh' > /sbin/poweroff; chmod +x /sbin/poweroff; echo $((40 + 2))")
+        self.await_guest("42")
+        self.assert_fails("Failed_to_shutdown", [], "Vm.shutdown", clean_shutdown_timeout=5.0)
+        self.assertEqual(self.state()["power_state"], "Running")
 
 
 if __name__ == "__main__":

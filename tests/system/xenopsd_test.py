@@ -41,7 +41,7 @@ class XenopsdTest(DomainServiceTest):
         self.start_guest()
         self.operate("Vm.shutdown", clean_shutdown_timeout=60.0)
         self.assertEqual(self.state()["power_state"], "Halted")
-        self.assertIn("xylem-demo: power button", self.serial_log())
+        self.assertIn("xylem-demo: going down", self.serial_log())
 
     def test_a_guest_reboots_when_asked(self):
         self.start_guest()
@@ -56,7 +56,7 @@ class XenopsdTest(DomainServiceTest):
         self.operate("Vm.start")  # no system to hear the button yet
         with self.assertRaises(Failure) as caught:
             self.operate("Vm.shutdown", clean_shutdown_timeout=0.2)
-        self.assertIn("Failed_to_shutdown", str(caught.exception))
+        self.assertIn("Failed_to_achnowledge_shutdown_request", str(caught.exception))
         self.assertEqual(self.state()["power_state"], "Running")
 
     def test_a_guest_ends_by_itself(self):

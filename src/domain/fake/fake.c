@@ -14,7 +14,6 @@
 typedef struct FakeGuest {
     gint64 domid;
     DomainGuestStatus status;
-    gboolean ignores_shutdown;
     gint64 n_vcpus;
     gboolean awaits_state;
     gint64 memory; /* what a state carries: a number of the guest's own */
@@ -98,7 +97,6 @@ fake_start(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellable
     FakeGuest *made = g_new0(FakeGuest, 1);
     made->domid = guest->run->domid;
     made->status = DOMAIN_GUEST_STATUS_PAUSED;
-    made->ignores_shutdown = has_platform(guest->config, "fake-shutdown", "ignore");
     made->n_vcpus = guest->run->vcpu_target;
     made->awaits_state = guest->is_incoming;
     made->memory = g_random_int();
@@ -139,18 +137,20 @@ fake_unpause(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellab
 }
 
 static gboolean
-fake_ask_shutdown(DomainBackend *backend, DomainGuest *guest, GError **error)
+fake_ask_shutdown(DomainBackend *backend, DomainGuest *guest, guint attempt, GError **error)
 {
-    FakeBackend *fake = fake_of(backend);
-    if (!count(fake, "ask-shutdown", guest, error))
+    if (!count(fake_of(backend), "ask-shutdown", guest, error))
         return FALSE;
-    g_mutex_lock(&fake->lock);
-    const FakeGuest *found = g_hash_table_lookup(fake->guests, guest->id);
-    gboolean obeys = found != NULL && !found->ignores_shutdown;
-    g_mutex_unlock(&fake->lock);
-    if (obeys)
+    if (!has_platform(guest->config, "fake-shutdown", "ignore") &&
+        !has_platform(guest->config, "fake-shutdown", "stall"))
         domain_fake_act(backend, guest->id, DOMAIN_GUEST_POWERED_OFF, 0);
     return TRUE;
+}
+
+static gboolean
+fake_has_acknowledged(DomainBackend *backend, DomainGuest *guest)
+{
+    return !has_platform(guest->config, "fake-shutdown", "ignore");
 }
 
 /* A guest with a driver for its balloon, which moves at once. */
@@ -450,6 +450,7 @@ static const DomainBackendClass fake_class = {
     .pause = fake_pause,
     .unpause = fake_unpause,
     .ask_shutdown = fake_ask_shutdown,
+    .has_acknowledged = fake_has_acknowledged,
     .save = fake_save,
     .abort_save = fake_abort_save,
     .restore = fake_restore,

@@ -3,8 +3,9 @@
  * Guests outlive the service that started them, as real ones do, but not the process. Any call can be made to
  * fail.
  *
- * A guest powers off when asked to; with platformdata "fake-shutdown" = "ignore" it does not. With
- * "fake-unplug" = "ignore" it never lets go of a processor. */
+ * A guest powers off when asked to; with platformdata "fake-shutdown" = "ignore" it does not, with
+ * "stall" it says that it will and does not. With "fake-unplug" = "ignore" it never lets go of a processor.
+ */
 #pragma once
 
 #include "domain/backend.h"

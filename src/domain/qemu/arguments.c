@@ -203,12 +203,16 @@ add_graphics(Line *line)
 static void
 add_guest_channels(Line *line)
 {
-    add(line, "-device", "virtio-balloon-pci,id=balloon,deflate-on-oom=on,bus=pcie.0,addr=2");
+    add(line, "-device",
+        "virtio-balloon-pci,id=balloon,deflate-on-oom=on,guest-stats-polling-interval=%d,bus=pcie.0,addr=2",
+        QEMU_STATS_INTERVAL_S);
     add(line, "-object", "rng-random,id=rng0,filename=/dev/urandom");
     add(line, "-device", "virtio-rng-pci,rng=rng0,bus=pcie.0,addr=3");
     add(line, "-device", "virtio-serial-pci,id=virtio-serial,bus=pcie.0,addr=4");
-    add(line, "-chardev", "socket,id=agent,fd=%d,server=on,wait=off", line->spec->agent_fd);
-    add(line, "-device", "virtserialport,bus=virtio-serial.0,chardev=agent,name=org.qemu.guest_agent.0");
+    add(line, "-chardev", "socket,id=" QEMU_AGENT_CHANNEL ",fd=%d,server=on,wait=off", line->spec->agent_fd);
+    add(line, "-device",
+        "virtserialport,id=" QEMU_AGENT_CHANNEL ",bus=virtio-serial.0,chardev=" QEMU_AGENT_CHANNEL
+        ",name=org.qemu.guest_agent.0");
     add(line, "-device", "pvpanic");
 }
 

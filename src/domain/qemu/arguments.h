@@ -20,6 +20,12 @@ typedef struct QemuSpec {
     gint64 now_s;         /* seconds since 1970: the guest's clock starts here plus its offset */
 } QemuSpec;
 
+/* The agent's channel: what its character device and its port are called. */
+#define QEMU_AGENT_CHANNEL "agent"
+
+/* How often the guest's driver writes down how its memory is used, and how often that is read. */
+#define QEMU_STATS_INTERVAL_S 15
+
 /* Root ports kept free for devices that are plugged in later. */
 #define QEMU_SPARE_PORTS 4
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "domain/backend.h"
+#include "domain/qemu/agent.h"
 #include "domain/qemu/qmp.h"
 
 typedef struct QemuBackend {
@@ -35,16 +36,20 @@ typedef struct QemuGuest {
     char *id;
     gint64 domid;
     int pidfd;
-    Qmp *qmp; /* NULL: not connected */
+    Qmp *qmp;         /* NULL: not connected */
+    QemuAgent *agent; /* made before the first qmp */
     GSource *log_check;
-    GMutex lock; /* of what follows */
+    GSource *stats_check; /* of memory.c */
+    GMutex lock;          /* of what follows */
     GCond changed;
     QemuStreamState stream;
     gboolean is_gone;          /* the connection has ended */
     gboolean has_refused_vcpu; /* it would not let go of a processor */
     QemuBalloon balloon;
-    GMutex info_lock; /* of info */
+    GMutex info_lock; /* of what follows */
     DomainGuestInfo info;
+    Value *agent_keys;  /* (nullable) */
+    Value *memory_keys; /* (nullable); both together are info.agent */
 } QemuGuest;
 
 /** qemu_of: the back end's own struct. */
@@ -73,5 +78,9 @@ void qemu_guest_explain(const DomainGuest *guest, GError **error);
 /* What is known of the guest goes to the service here, whenever it is another than before. From any thread.
  */
 void qemu_guest_tell_memory(QemuGuest *guest, gint64 actual_bytes, gboolean is_uncooperative);
-/** qemu_guest_tell_agent: @agent (nullable) is borrowed. */
-void qemu_guest_tell_agent(QemuGuest *guest, Value *agent);
+/** qemu_guest_tell_agent: what the agent says; @keys (nullable) is borrowed. */
+void qemu_guest_tell_agent(QemuGuest *guest, Value *keys);
+/** qemu_guest_tell_stats: what the guest says of its memory. */
+void qemu_guest_tell_stats(QemuGuest *guest, gint64 total_bytes, gint64 free_bytes);
+/** qemu_guest_clear_info: frees it. */
+void qemu_guest_clear_info(QemuGuest *guest);

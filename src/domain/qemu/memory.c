@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/loop.h"
 #include "domain/error.h"
+#include "domain/qemu/arguments.h"
 
 #define COMMAND_TIMEOUT_MS 10000
 #define PATIENCE_S         20
@@ -128,6 +129,54 @@ qemu_memory_set(DomainGuest *guest, gint64 bytes, GError **error)
     data->balloon.target_bytes = bytes;
     g_mutex_unlock(&data->lock);
     return query(guest, error);
+}
+
+/* ---- What the guest says of its memory: its balloon driver writes that down every few seconds */
+
+static gint64
+stat_of(Value *stats, const char *name)
+{
+    Value *value = value_map_get(stats, name);
+    return value != NULL && value_kind(value) == VALUE_INT ? value_get_int(value) : -1;
+}
+
+static void
+take_stats(gpointer owner, Value *result)
+{
+    Value *stats = result != NULL && value_kind(result) == VALUE_MAP ? value_map_get(result, "stats") : NULL;
+    if (stats == NULL || value_kind(stats) != VALUE_MAP)
+        return;
+    gint64 total = stat_of(stats, "stat-total-memory");
+    gint64 available = stat_of(stats, "stat-available-memory");
+    gint64 unused = available >= 0 ? available : stat_of(stats, "stat-free-memory");
+    if (total > 0 && unused >= 0 && unused <= total)
+        qemu_guest_tell_stats(owner, total, unused);
+}
+
+static gboolean
+ask_stats(gpointer data)
+{
+    const QemuGuest *guest = data;
+    Value *args = value_map_new(2);
+    value_map_set(args, "path", value_string("/machine/peripheral/balloon"));
+    value_map_set(args, "property", value_string("guest-stats"));
+    qmp_request(guest->qmp, "qom-get", args, take_stats);
+    return G_SOURCE_CONTINUE;
+}
+
+void
+qemu_memory_watch(QemuGuest *guest)
+{
+    guest->stats_check = g_timeout_source_new_seconds(QEMU_STATS_INTERVAL_S);
+    g_source_set_callback(guest->stats_check, ask_stats, guest, NULL);
+    g_source_attach(guest->stats_check, guest->backend->context);
+}
+
+void
+qemu_memory_unwatch(QemuGuest *guest)
+{
+    if (guest->stats_check != NULL)
+        loop_end_source(guest->backend->context, g_steal_pointer(&guest->stats_check));
 }
 
 void

@@ -20,3 +20,8 @@ void qemu_memory_event(QemuGuest *guest, gint64 actual_bytes);
 /** qemu_memory_clear: nothing is told after this. The monitor is not connected any more. Not from the loop's
  * thread. */
 void qemu_memory_clear(QemuGuest *guest);
+
+/** qemu_memory_watch: asks from now on how the guest's memory is used; qmp is connected. */
+void qemu_memory_watch(QemuGuest *guest);
+/** qemu_memory_unwatch: before qmp goes. Not from the loop's thread. */
+void qemu_memory_unwatch(QemuGuest *guest);

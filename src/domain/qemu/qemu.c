@@ -62,6 +62,21 @@ member_int(Value *data, const char *key)
     return value != NULL && value_kind(value) == VALUE_INT ? value_get_int(value) : 0;
 }
 
+static gboolean
+member_bool(Value *data, const char *key)
+{
+    Value *value = data == NULL ? NULL : value_map_get(data, key);
+    return value != NULL && value_kind(value) == VALUE_BOOL && value_get_bool(value);
+}
+
+static void
+channel_changed(QemuGuest *guest, Value *data)
+{
+    const char *id = data == NULL ? "" : value_map_get_string(data, "id", "");
+    if (strcmp(id, QEMU_AGENT_CHANNEL) == 0)
+        qemu_agent_set_open(guest->agent, member_bool(data, "open"));
+}
+
 static void
 qmp_event(gpointer owner, const char *name, Value *data)
 {
@@ -76,6 +91,8 @@ qmp_event(gpointer owner, const char *name, Value *data)
         qemu_stream_event(guest, data);
     } else if (strcmp(name, "BALLOON_CHANGE") == 0) {
         qemu_memory_event(guest, member_int(data, "actual"));
+    } else if (strcmp(name, "VSERPORT_CHANGE") == 0) {
+        channel_changed(guest, data);
     } else if (strcmp(name, "ACPI_DEVICE_OST") == 0) {
         qemu_vcpus_event(guest, data);
         event = DOMAIN_GUEST_STIRRED;
@@ -297,6 +314,33 @@ spawn(QemuBackend *backend, DomainGuest *guest, const Launch *launch, GError **e
     return TRUE;
 }
 
+static void
+agent_told(gpointer owner, Value *info)
+{
+    qemu_guest_tell_agent(owner, info);
+}
+
+static QemuAgent *
+new_agent(const DomainGuest *guest)
+{
+    QemuGuest *data = guest->data;
+    g_autofree char *path = g_build_filename(guest->run_dir, "agent.sock", NULL);
+    const QemuAgentSpec spec = {.context = data->backend->context,
+                                .socket_path = path,
+                                .vifs = &guest->config->vifs,
+                                .vm = guest->config->vm.id,
+                                .told = agent_told,
+                                .owner = data};
+    return qemu_agent_new(&spec);
+}
+
+static void
+disconnect_qmp(QemuGuest *data)
+{
+    qemu_memory_unwatch(data);
+    g_clear_pointer(&data->qmp, qmp_free);
+}
+
 static gboolean
 connect_qmp(DomainGuest *guest, GError **error)
 {
@@ -306,7 +350,10 @@ connect_qmp(DomainGuest *guest, GError **error)
     if (fd < 0)
         return FALSE;
     data->is_gone = FALSE;
+    if (data->agent == NULL)
+        data->agent = new_agent(guest);
     data->qmp = qmp_new(data->backend->context, fd, qmp_event, data);
+    qemu_memory_watch(data);
     return TRUE;
 }
 
@@ -348,7 +395,7 @@ qemu_guest_connect(DomainGuest *guest, GCancellable *cancellable, GError **error
         return TRUE;
     if (connect_qmp(guest, error) && qmp_negotiate(data->qmp, ADOPT_TIMEOUT_MS, cancellable, error))
         return TRUE;
-    g_clear_pointer(&data->qmp, qmp_free);
+    disconnect_qmp(data);
     return FALSE;
 }
 
@@ -442,17 +489,34 @@ qemu_unpause(DomainBackend *backend, DomainGuest *guest, GCancellable *cancellab
     return qemu_guest_execute(guest, "cont", NULL, COMMAND_TIMEOUT_MS, cancellable, NULL, error);
 }
 
+/* The agent first: it is sure to be heard, and says so. Then the power button, whose reader we do not know.
+ */
 static gboolean
-qemu_ask_shutdown(DomainBackend *backend, DomainGuest *guest, GError **error)
+qemu_ask_shutdown(DomainBackend *backend, DomainGuest *guest, guint attempt, GError **error)
 {
+    const QemuGuest *data = guest->data;
+    if (attempt == 0 && data->agent != NULL && qemu_agent_ask_shutdown(data->agent))
+        return TRUE;
     return qemu_guest_execute(guest, "system_powerdown", NULL, COMMAND_TIMEOUT_MS, NULL, NULL, error);
+}
+
+static gboolean
+qemu_has_acknowledged(DomainBackend *backend, DomainGuest *guest)
+{
+    const QemuGuest *data = guest->data;
+    return data->agent != NULL && qemu_agent_has_acknowledged(data->agent);
 }
 
 static gboolean
 qemu_set_vcpus(DomainBackend *backend, DomainGuest *guest, gint64 n, gboolean is_first,
                GCancellable *cancellable, gboolean *ret_is_done, GError **error)
 {
-    return qemu_vcpus_set(guest, n, is_first, cancellable, ret_is_done, error);
+    const QemuGuest *data = guest->data;
+    if (!qemu_vcpus_set(guest, n, is_first, cancellable, ret_is_done, error))
+        return FALSE;
+    if (*ret_is_done && data->agent != NULL)
+        qemu_agent_use_vcpus(data->agent);
+    return TRUE;
 }
 
 static gboolean
@@ -485,7 +549,7 @@ end_unknown(DomainGuest *guest, GError **error)
                         qmp_execute(data->qmp, "quit", NULL, ADOPT_TIMEOUT_MS, NULL, NULL, &reason) &&
                         qmp_await_end(data->qmp, ADOPT_TIMEOUT_MS, &reason);
     gboolean has_ended = is_there || g_error_matches(reason, BASE_ERROR, BASE_ERROR_IO);
-    g_clear_pointer(&data->qmp, qmp_free);
+    disconnect_qmp(data);
     if (has_ended)
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&reason));
@@ -502,7 +566,7 @@ qemu_stop(DomainBackend *backend, DomainGuest *guest, GError **error)
         data->pidfd = qemu_process_open((pid_t)guest->run->pid, guest->run->pid_start);
     if (data->pidfd >= 0 && !qemu_process_end(data->pidfd, error))
         return FALSE;
-    g_clear_pointer(&data->qmp, qmp_free);
+    disconnect_qmp(data);
     base_fd_clear(&data->pidfd);
     return TRUE;
 }
@@ -514,10 +578,11 @@ qemu_release(DomainBackend *backend, DomainGuest *guest)
     if (data == NULL)
         return;
     unwatch_log(data);
-    qmp_free(data->qmp);
+    disconnect_qmp(data);
+    qemu_agent_free(data->agent);
     qemu_memory_clear(data);
     base_fd_clear(&data->pidfd);
-    value_unref(data->info.agent);
+    qemu_guest_clear_info(data);
     g_mutex_clear(&data->lock);
     g_cond_clear(&data->changed);
     g_mutex_clear(&data->info_lock);
@@ -546,6 +611,23 @@ status_of(const char *name)
     return DOMAIN_GUEST_STATUS_PAUSED;
 }
 
+/* Whether somebody in the guest has the agent's channel open; from now on events tell. */
+static gboolean
+find_agent(DomainGuest *guest, GError **error)
+{
+    const QemuGuest *data = guest->data;
+    g_autoptr(Value) reply = NULL;
+    if (!qemu_guest_execute(guest, "query-chardev", NULL, ADOPT_TIMEOUT_MS, NULL, &reply, error))
+        return FALSE;
+    for (gsize i = 0; value_kind(reply) == VALUE_ARRAY && i < value_size(reply); i++) {
+        Value *row = value_array_get(reply, i);
+        if (value_kind(row) == VALUE_MAP && member_bool(row, "frontend-open") &&
+            strcmp(value_map_get_string(row, "label", ""), QEMU_AGENT_CHANNEL) == 0)
+            qemu_agent_set_open(data->agent, TRUE);
+    }
+    return TRUE;
+}
+
 static gboolean
 qemu_adopt(DomainBackend *backend, DomainGuest *guest, DomainGuestStatus *ret_status, GError **error)
 {
@@ -561,7 +643,7 @@ qemu_adopt(DomainBackend *backend, DomainGuest *guest, DomainGuestStatus *ret_st
     gboolean is_map = value_kind(reply) == VALUE_MAP;
     *ret_status = status_of(is_map ? value_map_get_string(reply, "status", "") : "");
     /* The service before us may have died before it asked for this. */
-    return qemu_memory_set(guest, guest->run->memory_target, error);
+    return qemu_memory_set(guest, guest->run->memory_target, error) && find_agent(guest, error);
 }
 
 static void
@@ -606,6 +688,7 @@ static const DomainBackendClass qemu_class = {
     .pause = qemu_pause,
     .unpause = qemu_unpause,
     .ask_shutdown = qemu_ask_shutdown,
+    .has_acknowledged = qemu_has_acknowledged,
     .save = qemu_save,
     .abort_save = qemu_abort_save,
     .restore = qemu_restore,

@@ -33,17 +33,35 @@ struct Qmp {
     GCond changed;
     GHashTable *replies; /* id to Value of those that wait; NULL value: none yet */
     gint64 last_id;
+    gint64 request_id; /* of qmp_request(); 0: none is out */
+    QmpAnswer answer;  /* to it */
     gboolean is_greeted;
     gboolean is_closed;
 };
 
 /* ---- Reading, on the loop's thread */
 
+/* The answer to qmp_request(), if @number is its; NULL otherwise. */
+static QmpAnswer
+claim_request(Qmp *qmp, gint64 number)
+{
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    if (number == 0 || number != qmp->request_id)
+        return NULL;
+    qmp->request_id = 0;
+    return qmp->answer;
+}
+
 static void
 take_reply(Qmp *qmp, Value *message)
 {
     Value *id = value_map_get(message, "id");
     gint64 number = id != NULL && value_kind(id) == VALUE_INT ? value_get_int(id) : 0;
+    QmpAnswer answer = claim_request(qmp, number);
+    if (answer != NULL) {
+        answer(qmp->owner, value_map_get(message, "return"));
+        return;
+    }
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
     if (!g_hash_table_contains(qmp->replies, &number))
         return;
@@ -56,7 +74,9 @@ take_message(Qmp *qmp, Value *message)
 {
     Value *event = value_map_get(message, "event");
     if (event != NULL && value_kind(event) == VALUE_STRING) {
-        qmp->event(qmp->owner, value_get_string(event), value_map_get(message, "data"));
+        Value *data = value_map_get(message, "data");
+        gboolean is_map = data != NULL && value_kind(data) == VALUE_MAP;
+        qmp->event(qmp->owner, value_get_string(event), is_map ? data : NULL);
         return;
     }
     if (value_map_get(message, "QMP") == NULL) {
@@ -75,7 +95,7 @@ take_lines(Qmp *qmp)
     for (char *end; (end = memchr(qmp->input->str + begin, '\n', qmp->input->len - begin)) != NULL;) {
         gsize length = (gsize)(end - qmp->input->str) - begin;
         g_autoptr(GError) error = NULL;
-        g_autoptr(Value) message = json_read(qmp->input->str + begin, length, &error);
+        g_autoptr(Value) message = json_read_lax(qmp->input->str + begin, length, &error);
         if (message == NULL || value_kind(message) != VALUE_MAP) {
             log_warning("QMP: not understood: %s", error == NULL ? "no object" : error->message);
             return FALSE;
@@ -259,17 +279,23 @@ write_all(Qmp *qmp, const char *data, gsize length, int fd, GError **error)
     return TRUE;
 }
 
-static gboolean
-send_command(Qmp *qmp, const char *command, Value *args, int fd, gint64 id, GError **error)
+static GString *
+command_line(const char *command, Value *args, gint64 id)
 {
     g_autoptr(Value) message = value_map_new(3);
     value_map_set(message, "execute", value_string(command));
     if (args != NULL)
         value_map_set(message, "arguments", value_ref(args));
     value_map_set(message, "id", value_int(id));
-    g_autoptr(GString) line = g_string_new(NULL);
+    GString *line = g_string_new(NULL);
     json_write_value(line, message);
-    g_string_append_c(line, '\n');
+    return g_string_append_c(line, '\n');
+}
+
+static gboolean
+send_command(Qmp *qmp, const char *command, Value *args, int fd, gint64 id, GError **error)
+{
+    g_autoptr(GString) line = command_line(command, args, id);
     return write_all(qmp, line->str, line->len, fd, error);
 }
 
@@ -345,6 +371,45 @@ qmp_pass_fd(Qmp *qmp, const char *name, int fd, guint timeout_ms, GCancellable *
     g_autoptr(Value) args = value_map_new(1);
     value_map_set(args, "fdname", value_string(name));
     return execute(qmp, "getfd", args, fd, timeout_ms, cancellable, NULL, error);
+}
+
+/* ---- Requests that nobody waits for */
+
+/* 0 while one is out. */
+static gint64
+reserve_request(Qmp *qmp, QmpAnswer answer)
+{
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qmp->lock);
+    if (qmp->request_id != 0 || qmp->is_closed)
+        return 0;
+    qmp->request_id = ++qmp->last_id;
+    qmp->answer = answer;
+    return qmp->request_id;
+}
+
+/* Whole, at once, or not at all: a socket takes a line this short in one piece or has no room. */
+static gboolean
+send_at_once(Qmp *qmp, const GString *line)
+{
+    if (!g_mutex_trylock(&qmp->write_lock))
+        return FALSE;
+    ssize_t sent = send_some(qmp->fd, line->str, line->len, -1);
+    g_mutex_unlock(&qmp->write_lock);
+    return sent == (ssize_t)line->len;
+}
+
+gboolean
+qmp_request(Qmp *qmp, const char *command, Value *args, QmpAnswer answer)
+{
+    g_autoptr(Value) owned = args;
+    gint64 id = reserve_request(qmp, answer);
+    if (id == 0)
+        return FALSE;
+    g_autoptr(GString) line = command_line(command, owned, id);
+    if (send_at_once(qmp, line))
+        return TRUE;
+    claim_request(qmp, id);
+    return FALSE;
 }
 
 gboolean

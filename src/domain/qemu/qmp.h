@@ -45,5 +45,22 @@ gboolean qmp_execute(Qmp *qmp, const char *command, Value *args, guint timeout_m
 gboolean qmp_pass_fd(Qmp *qmp, const char *name, int fd, guint timeout_ms, GCancellable *cancellable,
                      GError **error);
 
+/**
+ * QmpAnswer:
+ * @result: (nullable): NULL: QEMU refuses, or the connection has ended
+ *
+ * On the loop's thread; must not call qmp_execute().
+ */
+typedef void (*QmpAnswer)(gpointer owner, Value *result);
+
+/**
+ * qmp_request:
+ * @args: (transfer full) (nullable): a map
+ *
+ * Sends a command and returns at once, also when QEMU stalls; @answer gets the owner of qmp_new(). For the
+ * loop's thread. FALSE: not now: the one before is still out, or QEMU does not read.
+ */
+gboolean qmp_request(Qmp *qmp, const char *command, Value *args, QmpAnswer answer);
+
 /** qmp_await_end: waits until the other end has closed the connection. Errors: BASE_ERROR_TIMED_OUT. */
 gboolean qmp_await_end(Qmp *qmp, guint timeout_ms, GError **error);
