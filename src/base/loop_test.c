@@ -100,7 +100,8 @@ wait_for_unlock(gpointer data)
     g_mutex_unlock(lock);
 }
 
-/* The loop is held up until both timers are due: were the first still armed, it would run before the second. */
+/* The loop is held up until both timers are due: were the first still armed, it would run before the second.
+ */
 static void
 test_timer_destroyed(void)
 {

@@ -75,7 +75,8 @@ test_reads_the_description(void)
     test_plugins_clear(&plugins);
 }
 
-/* What hangs is waited for in vain, so the limit is short at first: it grows until @type has had enough time. */
+/* What hangs is waited for in vain, so the limit is short at first: it grows until @type has had enough time.
+ */
 static Storage *
 storage_once_it_answers(TestPlugins *plugins, const char *type)
 {

@@ -334,7 +334,8 @@ class RestartTest(storage.StorageTest):
         sr, folder = self.create_sr("test")
         self.misbehave(folder, "vdi_create", "hang")
         self.misbehave(folder, "sr_scan", "hang")  # by which it finds out what there is to undo
-        task, own, said = self.api("Async.VDI.create", storage.disk_record(sr)), self.api("task.create", "", ""), self.api("task.create", "", "")
+        task = self.api("Async.VDI.create", storage.disk_record(sr))
+        own, said = (self.api("task.create", "", "") for _ in range(2))
         self.wait_running(folder, "vdi_create")
         for ref in (task, own):
             self.api("task.cancel", ref)
