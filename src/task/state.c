@@ -120,10 +120,28 @@ vm_may_be_destroyed(const StateReader *reader, const DbRow *vm, const char *oper
            api_error_vm_cannot_delete_default_template(error, vm->ref);
 }
 
+/* Devices are attached when their VM starts or resumes. */
 static gboolean
-vbd_is_unplugged(const StateReader *reader, const DbRow *vbd, const char *operation, GError **error)
+vm_is_off(const StateReader *reader, const char *vm_ref, GError **error)
 {
-    return !db_row_bool(vbd, VBD_CURRENTLY_ATTACHED) || api_error_device_already_attached(error, vbd->ref);
+    g_autoptr(DbRow) vm = reader->txn != NULL ? db_txn_read(reader->txn, CLASS_VM, vm_ref)
+                                              : db_get(reader->db, CLASS_VM, vm_ref);
+    if (vm == NULL)
+        return api_error_handle_invalid(error, "VM", vm_ref);
+    const char *state = db_row_string(vm, VM_POWER_STATE);
+    if (!g_str_equal(state, vm_power_state_name(VM_POWER_STATE_RUNNING)) &&
+        !g_str_equal(state, vm_power_state_name(VM_POWER_STATE_PAUSED)))
+        return TRUE;
+    g_autofree char *lower = g_ascii_strdown(state, -1);
+    return api_error_vm_bad_power_state(error, vm_ref, "halted", lower);
+}
+
+static gboolean
+vbd_may_be_attached(const StateReader *reader, const DbRow *vbd, const char *operation, GError **error)
+{
+    if (db_row_bool(vbd, VBD_CURRENTLY_ATTACHED))
+        return api_error_device_already_attached(error, vbd->ref);
+    return vm_is_off(reader, db_row_string(vbd, VBD_VM), error);
 }
 
 static gboolean
@@ -148,9 +166,11 @@ vbd_is_full(const StateReader *reader, const DbRow *vbd, const char *operation, 
 }
 
 static gboolean
-vif_is_unplugged(const StateReader *reader, const DbRow *vif, const char *operation, GError **error)
+vif_may_be_attached(const StateReader *reader, const DbRow *vif, const char *operation, GError **error)
 {
-    return !db_row_bool(vif, VIF_CURRENTLY_ATTACHED) || api_error_device_already_attached(error, vif->ref);
+    if (db_row_bool(vif, VIF_CURRENTLY_ATTACHED))
+        return api_error_device_already_attached(error, vif->ref);
+    return vm_is_off(reader, db_row_string(vif, VIF_VM), error);
 }
 
 static gboolean
@@ -187,10 +207,10 @@ static const struct StateRule {
     {CLASS_VDI,  "forget",        vdi_is_detached      },
     {CLASS_VM,   "provision",     vm_may_be_provisioned},
     {CLASS_VM,   "destroy",       vm_may_be_destroyed  },
-    {CLASS_VBD,  "attach",        vbd_is_unplugged     },
+    {CLASS_VBD,  "attach",        vbd_may_be_attached  },
     {CLASS_VBD,  "insert",        vbd_is_empty         },
     {CLASS_VBD,  "eject",         vbd_is_full          },
-    {CLASS_VIF,  "attach",        vif_is_unplugged     },
+    {CLASS_VIF,  "attach",        vif_may_be_attached  },
     {CLASS_HOST, "vm_start",      host_is_enabled      },
 };
 /* clang-format on */
@@ -208,12 +228,18 @@ state_check(const StateReader *reader, const DbRow *row, const char *operation, 
 /* ---- What depends on it ---- */
 
 static void
+touch_all(DbTxn *txn, int class_id, int field, const char *ref)
+{
+    g_autoptr(GPtrArray) rows = db_txn_referrers(txn, class_id, field, ref);
+    for (guint i = 0; i < rows->len; i++)
+        db_txn_touch(txn, class_id, ((const DbRow *)g_ptr_array_index(rows, i))->ref);
+}
+
+static void
 touch_sr(DbTxn *txn, const char *sr)
 {
-    g_autoptr(GPtrArray) vdis = db_txn_referrers(txn, CLASS_VDI, VDI_SR, sr);
     db_txn_touch(txn, CLASS_SR, sr);
-    for (guint i = 0; i < vdis->len; i++)
-        db_txn_touch(txn, CLASS_VDI, ((const DbRow *)g_ptr_array_index(vdis, i))->ref);
+    touch_all(txn, CLASS_VDI, VDI_SR, sr);
 }
 
 void
@@ -222,6 +248,9 @@ state_touch_dependents(DbTxn *txn, const DbRow *row)
     int class_id = model_class_id(row->model_class);
     if (class_id == CLASS_PBD) {
         touch_sr(txn, db_row_string(row, PBD_SR));
+    } else if (class_id == CLASS_VM) {
+        touch_all(txn, CLASS_VBD, VBD_VM, row->ref);
+        touch_all(txn, CLASS_VIF, VIF_VM, row->ref);
     } else if (class_id == CLASS_VBD) {
         g_autoptr(DbRow) vdi = db_txn_read(txn, CLASS_VDI, db_row_string(row, VBD_VDI));
         if (vdi != NULL)

@@ -15,6 +15,6 @@ typedef struct StateReader {
 gboolean state_check(const StateReader *reader, const DbRow *row, const char *operation, GError **error);
 
 /** state_touch_dependents: makes new versions, in @txn, of the rows whose allowed operations depend on @row,
- * an SR's PBD or a disk's VBD that was plugged or unplugged: so that clients hear of it, at the cost of what
- * changes. Inside a step of @txn only. */
+ * an SR's PBD or a disk's VBD that was plugged or unplugged, a VM that was started or stopped: so that
+ * clients hear of it, at the cost of what changes. Inside a step of @txn only. */
 void state_touch_dependents(DbTxn *txn, const DbRow *row);

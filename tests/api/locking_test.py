@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import case  # noqa: E402
 import storage  # noqa: E402
+from as_told import AsTold  # noqa: E402
 from wire import NULL, call_xml, read_answer  # noqa: E402
 
 N_WORKERS = 8
@@ -104,35 +105,8 @@ class FairTest(storage.StorageTest):
         self.cancel(queued + tasks)
 
 
-class AllowedTest(storage.StorageTest):
+class AllowedTest(AsTold, storage.StorageTest):
     """allowed_operations says what would be done now: it is held against what the messages answer."""
-
-    # Refusals that say "not in this state".
-    REFUSALS = {"SR_NOT_ATTACHED", "SR_HAS_PBD", "SR_HAS_NO_PBDS", "SR_INDESTRUCTIBLE", "VDI_IN_USE", "VDI_NOT_MANAGED",
-                "OPERATION_NOT_ALLOWED", "VBD_IS_EMPTY", "VBD_NOT_EMPTY", "VBD_NOT_REMOVABLE_MEDIA",
-                "OTHER_OPERATION_IN_PROGRESS", "VM_BAD_POWER_STATE",
-                "VM_IS_TEMPLATE", "PROVISION_ONLY_ALLOWED_ON_TEMPLATE", "VM_CANNOT_DELETE_DEFAULT_TEMPLATE"}
-
-    def is_refused(self, method, *params):
-        """Whether the message says that it cannot be done now."""
-        try:
-            self.api(method, *params)
-        except case.wire.ApiFailure as failure:
-            if failure.code in self.REFUSALS:
-                return True
-            raise
-        return False
-
-    def assert_as_told(self, name, ref, *calls):
-        """Each (operation, method, parameters) is done if and only if it is said to be allowed just before."""
-        for operation, method, *params in calls:
-            allowed = operation in self.api(f"{name}.get_allowed_operations", ref)
-            with self.subTest(operation=operation, method=method):
-                self.assertEqual(self.is_refused(method, *params), not allowed)
-
-    def allowed(self, name, ref):
-        """As a set."""
-        return set(self.api(f"{name}.get_allowed_operations", ref))
 
     def test_sr(self):
         sr, _ = self.create_sr("test")

@@ -101,7 +101,9 @@ start_vm(ApiCall *call, const char *vm_ref, const char *host_ref, gboolean is_pa
 gboolean
 api_vm__start(ApiCall *call, const VmStartArgs *args, GError **error)
 {
-    return start_vm(call, args->vm.id, call->services->host_ref, args->start_paused, error);
+    const char *host_ref = call->services->host_ref;
+    return task_mark_object(call->task, CLASS_HOST, host_ref, "vm_start", error) &&
+           start_vm(call, args->vm.id, host_ref, args->start_paused, error);
 }
 
 gboolean

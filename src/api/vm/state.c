@@ -224,6 +224,13 @@ write_consoles(DbTxn *txn, const Observation *observation)
 }
 
 static gboolean
+shows_domain(const char *power_state)
+{
+    return g_str_equal(power_state, vm_power_state_name(VM_POWER_STATE_RUNNING)) ||
+           g_str_equal(power_state, vm_power_state_name(VM_POWER_STATE_PAUSED));
+}
+
+static gboolean
 write_step(DbTxn *txn, gpointer data, GError **error)
 {
     const Observation *observation = data;
@@ -236,6 +243,8 @@ write_step(DbTxn *txn, gpointer data, GError **error)
 
     g_autoptr(DbRow) metrics = db_txn_read(txn, CLASS_VM_METRICS, db_row_string(vm, VM_METRICS));
     write_vm(txn, observation);
+    if (shows_domain(db_row_string(vm, VM_POWER_STATE)) != has_domain(observation->power_state))
+        state_touch_dependents(txn, vm);
     if (metrics != NULL)
         write_metrics(txn, observation, metrics->ref);
     write_devices(txn, observation, db_row_string(vm, VM_UUID));
