@@ -20,9 +20,8 @@ domain_device_of(const char *id, const char *vm)
 
 /* ---- From the configuration */
 
-/* "SR/VDI"; the first slash separates. */
-static gboolean
-split_vdi(const char *text, char **ret_sr, char **ret_vdi, GError **error)
+gboolean
+domain_disk_split_vdi(const char *text, char **ret_sr, char **ret_vdi, GError **error)
 {
     const char *slash = strchr(text, '/');
     if (slash == NULL || slash == text || slash[1] == '\0')
@@ -60,7 +59,7 @@ fill_disk(const char *vm, const DomainVbdT *vbd, DomainStoreDisk *ret, GError **
         return TRUE;
     }
     if (vbd->backend->tag == DOMAIN_DISK_VDI)
-        return split_vdi(vbd->backend->vdi, &ret->sr, &ret->vdi, error);
+        return domain_disk_split_vdi(vbd->backend->vdi, &ret->sr, &ret->vdi, error);
     return fill_local(vbd, ret, error);
 }
 
@@ -109,8 +108,8 @@ datapath(DomainOperation *operation, const DomainStoreDisk *disk)
     return g_strdup_printf("vbd/%s/%s", operation->machine->id, disk->device);
 }
 
-static gboolean
-attach_disk(DomainOperation *operation, DomainStoreDisk *disk, GError **error)
+gboolean
+domain_disk_attach(DomainOperation *operation, DomainStoreDisk *disk, GError **error)
 {
     const DomainStorage *storage = operation->machine->service->storage;
     GCancellable *cancellable = domain_operation_cancellable(operation);
@@ -140,7 +139,7 @@ domain_disks_attach(DomainOperation *operation, GError **error)
         DomainStoreDisk *disk = &run->disks.items[i];
         if (disk->sr == NULL || disk->is_activated)
             continue;
-        if (!attach_disk(operation, disk, error)) {
+        if (!domain_disk_attach(operation, disk, error)) {
             g_prefix_error(error, "disk %s: ", disk->id);
             return FALSE;
         }
@@ -150,8 +149,8 @@ domain_disks_attach(DomainOperation *operation, GError **error)
 
 /* ---- Detaching */
 
-static gboolean
-detach_disk(DomainOperation *operation, DomainStoreDisk *disk, GError **error)
+gboolean
+domain_disk_detach(DomainOperation *operation, DomainStoreDisk *disk, GError **error)
 {
     const DomainStorage *storage = operation->machine->service->storage;
     g_autofree char *dp = datapath(operation, disk);
@@ -174,12 +173,14 @@ domain_disks_detach(DomainOperation *operation, GError **error)
     for (gsize i = run == NULL ? 0 : run->disks.n; i-- > 0;) {
         DomainStoreDisk *disk = &run->disks.items[i];
         g_autoptr(GError) reason = NULL;
-        if (!disk->is_attached || detach_disk(operation, disk, &reason))
+        if (!disk->is_attached || domain_disk_detach(operation, disk, &reason))
             continue;
         g_prefix_error(&reason, "disk %s: ", disk->id);
         if (first == NULL)
             first = g_steal_pointer(&reason);
     }
+    if (run != NULL && run->image != NULL && run->image->is_attached)
+        domain_disk_detach(operation, run->image, first == NULL ? &first : NULL);
     if (first == NULL)
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&first));
@@ -192,4 +193,6 @@ domain_disks_give_up(DomainOperation *operation)
     DomainStoreRun *run = operation->machine->guest == NULL ? NULL : operation->machine->guest->run;
     for (gsize i = 0; run != NULL && i < run->disks.n; i++)
         run->disks.items[i].is_attached = run->disks.items[i].is_activated = FALSE;
+    if (run != NULL && run->image != NULL)
+        run->image->is_attached = run->image->is_activated = FALSE;
 }

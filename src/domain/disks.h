@@ -15,7 +15,16 @@ gboolean domain_disks_from_config(const DomainStoreConfig *config, DomainStoreDi
  * it is asked for. */
 gboolean domain_disks_attach(DomainOperation *operation, GError **error);
 
-/** domain_disks_detach: the reverse, as far as each has got; goes on after a failure and answers the first.
+/** domain_disk_attach: attaches and activates one VDI that is part of the guest's run. */
+gboolean domain_disk_attach(DomainOperation *operation, DomainStoreDisk *disk, GError **error);
+/** domain_disk_detach: the reverse, as far as it has got. */
+gboolean domain_disk_detach(DomainOperation *operation, DomainStoreDisk *disk, GError **error);
+
+/** domain_disk_split_vdi: "SR/VDI"; the first slash separates. Errors: BASE_ERROR_INVALID. */
+gboolean domain_disk_split_vdi(const char *text, char **ret_sr, char **ret_vdi, GError **error);
+
+/** domain_disks_detach: the reverse, of a suspend image too, as far as each has got; goes on after a failure
+ * and answers the first.
  */
 gboolean domain_disks_detach(DomainOperation *operation, GError **error);
 

@@ -70,7 +70,7 @@ timeoffset(const DomainVmT *vm)
 }
 
 static DomainView *
-halted_view(const DomainVmT *vm)
+base_view(const DomainVmT *vm)
 {
     DomainView *view = g_new0(DomainView, 1);
     g_atomic_ref_count_init(&view->refs);
@@ -80,11 +80,25 @@ halted_view(const DomainVmT *vm)
     return view;
 }
 
+/* Halted or Suspended. */
+static DomainView *
+resting_view(const DomainVmT *vm, const DomainStoreSuspended *suspended)
+{
+    DomainView *view = base_view(vm);
+    if (suspended == NULL)
+        return view;
+    view->state.power_state = DOMAIN_POWER_STATE_SUSPENDED;
+    view->state.last_start_time = suspended->start_time;
+    g_free(view->state.rtc_timeoffset);
+    view->state.rtc_timeoffset = g_strdup(suspended->rtc_timeoffset);
+    return view;
+}
+
 static DomainView *
 guest_view(DomainMachine *machine)
 {
     const DomainStoreRun *run = machine->guest->run;
-    DomainView *view = halted_view(&machine->guest->config->vm);
+    DomainView *view = base_view(&machine->guest->config->vm);
     DomainVmState *state = &view->state;
     view->has_domain = TRUE;
     view->stage = run->stage;
@@ -171,7 +185,7 @@ domain_machine_new(DomainService *service, const char *id, DomainConfig *config)
     machine->service = service;
     machine->id = g_strdup(id);
     machine->config = domain_config_ref(config);
-    machine->view = halted_view(&config->data.vm);
+    machine->view = resting_view(&config->data.vm, NULL);
     machine->run_dir = domain_store_run_dir(service->store, id);
     g_queue_init(&machine->operations);
     return machine;
@@ -191,6 +205,7 @@ domain_machine_unref(DomainMachine *machine)
         return;
     g_assert(machine->operations.length == 0);
     domain_machine_drop_guest(machine);
+    domain_machine_set_suspended(machine, NULL);
     domain_config_unref(machine->config);
     domain_view_unref(machine->view);
     g_mutex_clear(&machine->config_lock);
@@ -236,7 +251,8 @@ domain_machine_publish(DomainMachine *machine, GError **error)
 {
     DomainService *service = machine->service;
     g_autoptr(DomainConfig) config = domain_machine_config(machine);
-    g_autoptr(DomainView) view = machine->guest == NULL ? halted_view(&config->data.vm) : guest_view(machine);
+    g_autoptr(DomainView) view =
+        machine->guest == NULL ? resting_view(&config->data.vm, machine->suspended) : guest_view(machine);
     gboolean is_saved = machine->guest == NULL ||
                         domain_store_save_run(service->store, machine->id, machine->guest->run, error);
 
@@ -292,6 +308,54 @@ domain_machine_drop_guest(DomainMachine *machine)
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&machine->service->lock);
     machine->ended = DOMAIN_GUEST_EVENT_NONE;
     clear_info_locked(machine);
+}
+
+/* Where things were on the host it ran on, or in the process. */
+static void
+unplace(DomainStoreRun *run)
+{
+    for (gsize i = 0; i < run->disks.n; i++) {
+        DomainStoreDisk *disk = &run->disks.items[i];
+        disk->is_attached = disk->is_activated = FALSE;
+        if (disk->sr == NULL)
+            continue;
+        g_clear_pointer(&disk->path, g_free);
+        g_clear_pointer(&disk->format, g_free);
+    }
+    for (gsize i = 0; i < run->nics.n; i++)
+        g_clear_pointer(&run->nics.items[i].device, g_free);
+    run->pid = run->pid_start = 0;
+}
+
+void
+domain_machine_reshape_guest(DomainMachine *machine, DomainStoreConfig *config, DomainStoreRun *was)
+{
+    DomainStoreRun *run = machine->guest->run;
+    DomainStoreRun shaped = *was;
+    *was = (DomainStoreRun){.image = g_steal_pointer(&shaped.image)};
+    unplace(&shaped);
+    shaped.domid = run->domid;
+    shaped.power_state = run->power_state;
+    shaped.stage = run->stage;
+    shaped.image = g_steal_pointer(&run->image);
+    domain_store_run_clear(run);
+    *run = shaped;
+
+    DomainConfig *before = machine->guest_config;
+    machine->guest_config = domain_config_new(config);
+    machine->guest->config = &machine->guest_config->data;
+    domain_config_unref(before);
+}
+
+void
+domain_machine_set_suspended(DomainMachine *machine, DomainStoreSuspended *suspended)
+{
+    DomainStoreSuspended *before = machine->suspended;
+    machine->suspended = suspended;
+    if (before == NULL)
+        return;
+    domain_store_suspended_clear(before);
+    g_free(before);
 }
 
 /* ---- The queue. "locked": under the service's lock. */

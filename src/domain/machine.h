@@ -64,6 +64,7 @@ struct DomainMachine {
     /* The head operation's */
     DomainGuest *guest; /* NULL: Halted */
     DomainConfig *guest_config;
+    DomainStoreSuspended *suspended; /* where its state rests; NULL: it is not Suspended */
     char *run_dir;
 };
 
@@ -84,6 +85,14 @@ gboolean domain_machine_publish(DomainMachine *machine, GError **error);
 void domain_machine_take_guest(DomainMachine *machine, DomainStoreRun *run);
 /** domain_machine_drop_guest: it has none any more; forgets how it ended. The head operation's thread. */
 void domain_machine_drop_guest(DomainMachine *machine);
+
+/** domain_machine_reshape_guest: the guest is to be what another one was: takes the members of @config and,
+ * but for number, power state and stage, of @was. Nothing of it is attached. The head operation's thread. */
+void domain_machine_reshape_guest(DomainMachine *machine, DomainStoreConfig *config, DomainStoreRun *was);
+
+/** domain_machine_set_suspended: takes over @suspended (nullable); for the next publish. The head operation's
+ * thread. */
+void domain_machine_set_suspended(DomainMachine *machine, DomainStoreSuspended *suspended);
 
 /** domain_machine_ended: how the guest left; NONE while it is there. */
 DomainGuestEvent domain_machine_ended(DomainMachine *machine);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "domain/service_internal.h"
+#include "domain/transfer.h"
 
 DomainOperation *
 domain_operation_new(const DomainPlan *plan, DomainTask *task, const DomainOperationArgs *args)
@@ -27,6 +28,7 @@ domain_operation_free(DomainOperation *operation)
     domain_timer_cancel(operation->timer);
     g_clear_error(&operation->failure);
     domain_task_unref(operation->task);
+    domain_transfer_free(operation->args.transfer);
     g_free(operation);
 }
 
@@ -190,13 +192,30 @@ keep_failure(DomainOperation *operation, GError *error)
 
 /* ---- One step */
 
-static gsize
-count_steps(const DomainPlan *plan)
+static double
+weight_before(const DomainPlan *plan, gsize step)
 {
-    gsize n = 0;
-    while (plan->steps[n].name != NULL)
-        n++;
-    return n;
+    double weight = 0;
+    for (gsize i = 0; i < step && plan->steps[i].name != NULL; i++)
+        weight += 1 + plan->steps[i].extra_weight;
+    return weight;
+}
+
+/* How far the plan is, with @fraction of the current step done. */
+static double
+progress(const DomainOperation *operation, double fraction)
+{
+    const DomainPlan *plan = operation->plan;
+    double before = weight_before(plan, operation->step);
+    double own = weight_before(plan, operation->step + 1) - before;
+    return (before + own * fraction) / weight_before(plan, G_MAXSIZE);
+}
+
+void
+domain_operation_progress(DomainOperation *operation, double fraction)
+{
+    if (operation->task != NULL)
+        domain_task_advance(operation->task, progress(operation, CLAMP(fraction, 0, 1)));
 }
 
 static gboolean
@@ -213,8 +232,7 @@ enter_step(DomainOperation *operation, GError **error)
     operation->next_us = 0;
     operation->has_committed |= step->commits;
     if (operation->task != NULL)
-        domain_task_progress(operation->task, (double)operation->step / (double)count_steps(operation->plan),
-                             step->name);
+        domain_task_progress(operation->task, progress(operation, 0), step->name);
     return write_journal(operation, error);
 }
 
@@ -226,6 +244,18 @@ run_step(DomainOperation *operation, GError **error)
     return operation->plan->steps[operation->step].run(operation, error);
 }
 
+/* Before anything is undone: after a crash the rest of it must be, not the plan finished. */
+static void
+turn_back(DomainOperation *operation)
+{
+    g_autoptr(GError) error = NULL;
+    if (!operation->has_committed)
+        return;
+    operation->has_committed = FALSE;
+    if (!write_journal(operation, &error))
+        log_error("%s: %s", operation->plan->name, error->message);
+}
+
 /* FALSE when the plan is over: the failure is kept, and undone where that is possible. */
 static gboolean
 step_failed(DomainOperation *operation, GError *error)
@@ -235,6 +265,7 @@ step_failed(DomainOperation *operation, GError *error)
     keep_failure(operation, error);
     if (step->goes_on)
         return TRUE;
+    turn_back(operation);
     undo(operation);
     return FALSE;
 }
@@ -295,12 +326,14 @@ domain_operation_submit(DomainService *service, const char *vm, const char *plan
                         const DomainOperationArgs *args, char **ret_task, GError **error)
 {
     static const DomainOperationArgs no_args = {.timeout_s = -1};
+    g_autoptr(DomainTransfer) transfer = args == NULL ? NULL : args->transfer;
     g_autoptr(DomainMachine) machine = domain_service_find(service, vm, error);
     if (machine == NULL)
         return FALSE;
     g_autoptr(DomainTask) task = domain_tasks_begin(service->tasks, vm);
     DomainOperation *operation =
         domain_operation_new(domain_plan_find(plan), domain_task_ref(task), args == NULL ? &no_args : args);
+    g_steal_pointer(&transfer); /* the operation's */
     if (!domain_machine_push(machine, operation, error))
         return FALSE;
     *ret_task = g_strdup(domain_task_id(task));

@@ -6,7 +6,8 @@
  *               └──► undo this step and those before it, last first ──► end (failure)
  *
  * From a step that commits on there is no way back: failures of steps marked goes_on are kept and the plan
- * goes on; cancelling has no effect. Before each step its name is in the journal, so that after a crash the
+ * goes on; cancelling has no effect. (If a step without that mark fails, the plan is undone all the same, and
+ * the journal says so first.) Before each step its name is in the journal, so that after a crash the
  * plan is undone, or finished if it had committed. */
 #pragma once
 
@@ -26,6 +27,7 @@ typedef struct DomainStep {
                      GError **error); /* NULL: nothing to undo; fine if the step never ran */
     gboolean commits;
     gboolean goes_on;
+    guint extra_weight; /* how many more times as long as others it takes, for the task's progress */
 } DomainStep;
 
 #define DOMAIN_STATE_BIT(state) (1u << DOMAIN_POWER_STATE_##state)
@@ -50,12 +52,13 @@ const DomainPlan *domain_plan_find(const char *name);
 
 /* What may go with an operation. */
 typedef struct DomainOperationArgs {
-    double timeout_s;       /* negative: do not ask the guest */
-    gboolean leaves_paused; /* start only */
-    gboolean wants_core;    /* keep an image of the crashed guest's memory */
-    gint64 number;          /* of an event; processors; bytes */
-    gint64 number_to;       /* the upper end of a range */
-    double multiplier;      /* of shadow memory */
+    double timeout_s;                /* negative: do not ask the guest */
+    gboolean leaves_paused;          /* start only */
+    gboolean wants_core;             /* keep an image of the crashed guest's memory */
+    gint64 number;                   /* of an event; processors; bytes */
+    gint64 number_to;                /* the upper end of a range */
+    double multiplier;               /* of shadow memory */
+    struct DomainTransfer *transfer; /* (nullable): owned by the operation */
 } DomainOperationArgs;
 
 struct DomainOperation {
@@ -93,9 +96,13 @@ void domain_operation_refuse(DomainOperation *operation, const GError *error);
 /** domain_operation_cancellable: what a step's waits end on; NULL once there is no way back. */
 GCancellable *domain_operation_cancellable(DomainOperation *operation);
 
+/** domain_operation_progress: the current step is @fraction done. */
+void domain_operation_progress(DomainOperation *operation, double fraction);
+
 /** domain_operation_wake_after: for a step that answers WAITING. */
 void domain_operation_wake_after(DomainOperation *operation, gint64 delay_us);
 
-/** domain_operation_submit: a task for @plan on @vm, queued. The task's id is the caller's. */
+/** domain_operation_submit: a task for @plan on @vm, queued. The task's id is the caller's; the transfer in
+ * @args (nullable) is not any more. */
 gboolean domain_operation_submit(DomainService *service, const char *vm, const char *plan,
                                  const DomainOperationArgs *args, char **ret_task, GError **error);

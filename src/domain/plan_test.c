@@ -68,9 +68,7 @@ static const StateCase states[] = {
 static gboolean
 operate(Kit *kit, const char *method, const char *id, const char *args, GError **error)
 {
-    g_autofree char *params = g_strdup_printf("[{\"dbg\": \"test\", \"id\": \"%s\"%s}]", id, args);
-    g_autofree char *task = kit_begin_operation(kit, method, params);
-    return domain_client_task_wait(kit->client, &no_context, task, error);
+    return kit_operate(kit, method, id, args, error);
 }
 
 static void

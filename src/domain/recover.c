@@ -5,7 +5,7 @@
  *   -           -                nothing: Halted
  *   yes         -                adopt: ask the back end whether the guest is still there
  *   yes or no   committed        finish: the plan's own second half, from its beginning
- *   yes or no   with undo        undo the steps up to the one that had begun
+ *   yes or no   with undo        undo the steps up to the one that had begun; then adopt what is still there
  *   yes         without undo     adopt: the plan had changed nothing yet */
 #include <string.h>
 
@@ -56,16 +56,6 @@ from_journal(const DomainStoreJournal *journal)
     return operation;
 }
 
-/* NULL when there is nothing to do. */
-static DomainOperation *
-choose(DomainMachine *machine, const DomainStoreJournal *journal)
-{
-    DomainOperation *operation = journal == NULL ? NULL : from_journal(journal);
-    if (operation == NULL && machine->guest != NULL)
-        operation = domain_operation_new(domain_plan_find("adopt"), NULL, &no_args);
-    return operation;
-}
-
 static gboolean
 push_recovery(DomainService *service, DomainMachine *machine, DomainOperation *operation, GError **error)
 {
@@ -79,14 +69,30 @@ push_recovery(DomainService *service, DomainMachine *machine, DomainOperation *o
     return FALSE;
 }
 
+/* An undo may leave the guest there: a suspend's, say. */
+static gboolean
+push_all(DomainService *service, DomainMachine *machine, const DomainStoreJournal *journal, GError **error)
+{
+    gboolean has_guest = machine->guest != NULL; /* from the first push on it is the operation's */
+    DomainOperation *operation = journal == NULL ? NULL : from_journal(journal);
+    gboolean needs_adopting = has_guest && (operation == NULL || operation->is_undone);
+    if (operation != NULL && !push_recovery(service, machine, operation, error))
+        return FALSE;
+    return !needs_adopting ||
+           push_recovery(service, machine, domain_operation_new(domain_plan_find("adopt"), NULL, &no_args),
+                         error);
+}
+
 gboolean
 domain_service_recover(DomainService *service, const char *id, GError **error)
 {
     g_auto(DomainStoreConfig) data = {0};
     g_autofree DomainStoreRun *run = NULL;
     g_autofree DomainStoreJournal *journal = NULL;
+    DomainStoreSuspended *suspended = NULL;
     if (!domain_store_load_config(service->store, id, &data, error) ||
-        !domain_store_load_run(service->store, id, &run, error))
+        !domain_store_load_run(service->store, id, &run, error) ||
+        !domain_store_load_suspended(service->store, id, &suspended, error))
         return FALSE;
     g_autoptr(DomainConfig) config = domain_config_new(&data);
     DomainMachine *machine = domain_machine_new(service, id, config);
@@ -94,13 +100,14 @@ domain_service_recover(DomainService *service, const char *id, GError **error)
     g_hash_table_insert(service->machines, machine->id, machine);
     g_mutex_unlock(&service->lock);
 
+    domain_machine_set_suspended(machine, suspended);
     if (run != NULL)
         domain_machine_take_guest(machine, g_steal_pointer(&run));
     if (!domain_machine_publish(machine, error) ||
         !domain_store_load_journal(service->store, id, &journal, error))
         return FALSE;
-    DomainOperation *operation = choose(machine, journal);
+    gboolean is_pushed = push_all(service, machine, journal, error);
     if (journal != NULL)
         domain_store_journal_clear(journal);
-    return operation == NULL || push_recovery(service, machine, operation, error);
+    return is_pushed;
 }

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "domain/disks.h"
 #include "domain/service_internal.h"
+#include "domain/stream_steps.h"
 #include "domain/tuning.h"
 
 /* A guest that does not hear the first request may hear a later one, when its system is up. */
@@ -203,10 +204,13 @@ set_running(DomainOperation *operation, gboolean is_running, GError **error)
     return domain_machine_publish(operation->machine, error);
 }
 
+/* After a crash the guest may have gone with the service. */
 static DomainStepResult
 unpause_guest(DomainOperation *operation, GError **error)
 {
-    return result_of(operation->args.leaves_paused || set_running(operation, TRUE, error));
+    if (operation->args.leaves_paused || operation->machine->guest == NULL)
+        return DOMAIN_STEP_DONE;
+    return result_of(set_running(operation, TRUE, error));
 }
 
 static DomainStepResult
@@ -247,6 +251,10 @@ ask_guest(DomainOperation *operation, GError **error)
     gint64 now_us = domain_clock_now_us(machine->service->clock);
     if (operation->args.timeout_s < 0 || domain_machine_ended(machine) != DOMAIN_GUEST_EVENT_NONE)
         return DOMAIN_STEP_DONE;
+    if (machine->guest == NULL) {
+        domain_error_bad_power_state(error, DOMAIN_POWER_STATE_SUSPENDED, DOMAIN_POWER_STATE_RUNNING);
+        return DOMAIN_STEP_FAILED;
+    }
     if (machine->guest->run->power_state != DOMAIN_POWER_STATE_RUNNING) {
         domain_error_bad_power_state(error, machine->guest->run->power_state, DOMAIN_POWER_STATE_RUNNING);
         return DOMAIN_STEP_FAILED;
@@ -290,6 +298,16 @@ static DomainStepResult
 destroy(DomainOperation *operation, GError **error)
 {
     return result_of(drop(operation, error));
+}
+
+/* A VM that is shut down while it is Suspended loses what it has saved. */
+static DomainStepResult
+forget_suspended(DomainOperation *operation, GError **error)
+{
+    DomainMachine *machine = operation->machine;
+    if (machine->suspended == NULL)
+        return DOMAIN_STEP_DONE;
+    return result_of(domain_undo_record(operation, error));
 }
 
 static DomainStepResult
@@ -366,18 +384,25 @@ adopt(DomainOperation *operation, GError **error)
 #define STOP             {"stop",             stop,             NULL,              TRUE,  FALSE}
 #define DETACH_DISKS     {"detach-disks",     detach_disks,     NULL,              FALSE, TRUE }
 #define DESTROY          {"destroy",          destroy,          NULL,              FALSE, TRUE }
+#define FORGET_SUSPENDED {"forget-suspended", forget_suspended, NULL,              FALSE, FALSE}
 #define FORGET_TRANSIENT {"forget-transient", forget_transient, NULL,              FALSE, TRUE }
 #define CREATE           {"create",           create,           undo_create,       FALSE, FALSE}
 #define BUILD            {"build",            build,            undo_build,        FALSE, FALSE}
 #define ATTACH_DISKS     {"attach-disks",     attach_disks,     undo_attach_disks, FALSE, FALSE}
 #define DEVICE_MODEL     {"device-model",     device_model,     undo_device_model, FALSE, FALSE}
 #define UNPAUSE          {"unpause",          unpause_guest,    NULL,              FALSE, FALSE}
+#define ADOPT            {"adopt",            adopt,            NULL,              FALSE, FALSE}
+#define ATTACH_IMAGE     {"attach-image",     domain_step_attach_image,  domain_undo_attach_image,  FALSE, FALSE}
+#define DETACH_IMAGE     {"detach-image",     domain_step_detach_image,  NULL,                      FALSE, TRUE }
+#define FORGET_RECORD    {"forget-record",    domain_step_forget_record, domain_undo_forget_record, TRUE,  FALSE}
+#define RELEASE          {"unpause",          unpause_guest,             NULL,                      FALSE, TRUE }
 
 static const DomainStep create_steps[]        = {CREATE, {NULL}};
 static const DomainStep build_steps[]         = {BUILD, {NULL}};
 static const DomainStep device_model_steps[]  = {ATTACH_DISKS, DEVICE_MODEL, {NULL}};
 static const DomainStep start_steps[]         = {CREATE, BUILD, ATTACH_DISKS, DEVICE_MODEL, UNPAUSE, {NULL}};
-static const DomainStep shutdown_steps[]      = {ASK_GUEST, STOP, DETACH_DISKS, DESTROY, FORGET_TRANSIENT, {NULL}};
+static const DomainStep shutdown_steps[]      = {ASK_GUEST, STOP, DETACH_DISKS, FORGET_SUSPENDED, DESTROY,
+                                                 FORGET_TRANSIENT, {NULL}};
 static const DomainStep reboot_steps[]        = {ASK_GUEST, STOP, DETACH_DISKS, DESTROY,
                                                  CREATE, BUILD, ATTACH_DISKS, DEVICE_MODEL, UNPAUSE, {NULL}};
 static const DomainStep destroy_steps[]       = {STOP, DETACH_DISKS, DESTROY, FORGET_TRANSIENT, {NULL}};
@@ -393,7 +418,18 @@ static const DomainStep clock_set_steps[]     = {{"clock-set", clock_set, NULL, 
 static const DomainStep set_vcpus_steps[]     = {{"set-vcpus", domain_step_set_vcpus, domain_undo_set_vcpus, FALSE, FALSE}, {NULL}};
 static const DomainStep set_memory_steps[]    = {{"set-memory", domain_step_set_memory, NULL, FALSE, FALSE}, {NULL}};
 static const DomainStep set_shadow_steps[]    = {{"set-shadow", domain_step_set_shadow, NULL, FALSE, FALSE}, {NULL}};
-static const DomainStep adopt_steps[]         = {{"adopt", adopt, NULL, FALSE, FALSE}, {NULL}};
+static const DomainStep adopt_steps[]         = {ADOPT, {NULL}};
+static const DomainStep suspend_steps[]       = {ATTACH_IMAGE, {"hold", domain_step_hold, domain_undo_hold, FALSE, FALSE},
+                                                 {"save", domain_step_save, domain_undo_save, FALSE, FALSE, 50},
+                                                 {"record", domain_step_record, domain_undo_record, FALSE, FALSE},
+                                                 STOP, DETACH_DISKS, DESTROY, {NULL}};
+static const DomainStep resume_steps[]        = {{"create", domain_step_create_resumed, undo_create, FALSE, FALSE},
+                                                 ATTACH_IMAGE, {"read-image", domain_step_read_image, NULL, FALSE, FALSE},
+                                                 BUILD, ATTACH_DISKS, DEVICE_MODEL,
+                                                 {"restore", domain_step_restore, NULL, FALSE, FALSE, 50},
+                                                 FORGET_RECORD, RELEASE, DETACH_IMAGE, {NULL}};
+static const DomainStep suspend_end_steps[]   = {STOP, DETACH_DISKS, DESTROY, {NULL}};
+static const DomainStep resume_end_steps[]    = {ADOPT, FORGET_RECORD, RELEASE, DETACH_IMAGE, {NULL}};
 
 #define HALTED    DOMAIN_STATE_BIT(HALTED)
 #define RUNNING   DOMAIN_STATE_BIT(RUNNING)
@@ -408,9 +444,9 @@ const DomainPlan domain_plans[] = {
     {"build",         RUNNING | PAUSED, 0,       IS(PAUSED),  TRUE,  DOMAIN_STORE_STAGE_CREATED, TRUE, build_steps,    NULL     },
     {"device-model",  RUNNING | PAUSED, 0,       IS(PAUSED),  TRUE,  DOMAIN_STORE_STAGE_BUILT, TRUE, device_model_steps, NULL   },
     {"start",         HALTED,           0,       IS(HALTED),  FALSE, 0,                   TRUE,  start_steps,         NULL     },
-    {"shutdown",      RUNNING | PAUSED, 0,       IS(RUNNING), FALSE, 0,                   TRUE,  shutdown_steps,      "destroy"},
+    {"shutdown",      RUNNING | PAUSED | SUSPENDED, 0,       IS(RUNNING), FALSE, 0,                   TRUE,  shutdown_steps,      "destroy"},
     {"reboot",        RUNNING | PAUSED, 0,       IS(RUNNING), FALSE, 0,                   TRUE,  reboot_steps,        "restart"},
-    {"destroy",       RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   TRUE,  destroy_steps,       NULL     },
+    {"destroy",       RUNNING | PAUSED, HALTED | SUSPENDED,  IS(RUNNING), FALSE, 0,                   TRUE,  destroy_steps,       NULL     },
     {"guest-end",     RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   TRUE,  guest_end_steps,     "destroy"},
     {"guest-restart", RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   TRUE,  guest_restart_steps, "restart"},
     {"restart",       ANY,              0,       IS(RUNNING), FALSE, 0,                   TRUE,  restart_steps,       NULL     },
@@ -421,7 +457,11 @@ const DomainPlan domain_plans[] = {
     {"set-vcpus",     HALTED | RUNNING | PAUSED, 0, IS(RUNNING), FALSE, 0,                FALSE, set_vcpus_steps,     NULL     },
     {"set-memory",    HALTED | RUNNING | PAUSED, 0, IS(RUNNING), FALSE, 0,                FALSE, set_memory_steps,    NULL     },
     {"set-shadow",    HALTED | RUNNING | PAUSED, 0, IS(HALTED),  FALSE, 0,                FALSE, set_shadow_steps,    NULL     },
-    {"adopt",         RUNNING | PAUSED, HALTED,  IS(RUNNING), FALSE, 0,                   FALSE, adopt_steps,         NULL     },
+    {"adopt",         RUNNING | PAUSED, HALTED | SUSPENDED, IS(RUNNING), FALSE, 0,        FALSE, adopt_steps,         NULL     },
+    {"suspend",       RUNNING,          0,       IS(RUNNING), TRUE,  DOMAIN_STORE_STAGE_MODELLED, TRUE, suspend_steps, "suspend-end"},
+    {"suspend-end",   RUNNING | PAUSED, HALTED | SUSPENDED, IS(RUNNING), FALSE, 0,        TRUE,  suspend_end_steps,   NULL     },
+    {"resume",        SUSPENDED,        0,       IS(SUSPENDED), FALSE, 0,                 TRUE,  resume_steps,        "resume-end"},
+    {"resume-end",    RUNNING | PAUSED, HALTED | SUSPENDED, IS(PAUSED), FALSE, 0,         TRUE,  resume_end_steps,    NULL     },
     {NULL},
 };
 /* clang-format on */

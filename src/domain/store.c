@@ -253,6 +253,27 @@ domain_store_remove(DomainStore *store, const char *id, GError **error)
     return remove_dir(run_dir, error) && remove_dir(dir, error) && base_dir_sync(store->vms_dir, error);
 }
 
+/* ---- Suspended */
+
+gboolean
+domain_store_save_suspended(DomainStore *store, const char *id, const DomainStoreSuspended *suspended,
+                            GError **error)
+{
+    g_autofree char *dir = g_build_filename(store->vms_dir, id, NULL);
+    g_autofree char *path = vm_path(store, id, "suspended.json");
+    if (suspended == NULL)
+        return base_file_remove(path, error) && base_dir_sync(dir, error);
+    return save(store, id, "suspended.json", &domain_type_store_suspended, suspended, TRUE, error);
+}
+
+gboolean
+domain_store_load_suspended(DomainStore *store, const char *id, DomainStoreSuspended **ret_suspended,
+                            GError **error)
+{
+    return load_if_any(store, id, "suspended.json", &domain_type_store_suspended, (gpointer *)ret_suspended,
+                       error);
+}
+
 /* ---- The run directory */
 
 char *

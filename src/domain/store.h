@@ -4,6 +4,7 @@
  *   DIR/lock                    held while the service runs
  *   DIR/last_domid              number of the latest domain
  *   DIR/vms/<id>/config.json    Store.config, durable before an add returns
+ *   DIR/vms/<id>/suspended.json Store.suspended, durable before a suspended VM's domain goes
  *   DIR/vms/<id>/run/           state.json (Store.run), journal (Store.journal), the back end's sockets and
  * logs
  *
@@ -41,6 +42,13 @@ gboolean domain_store_load_config(DomainStore *store, const char *id, DomainStor
                                   GError **error);
 /** domain_store_remove: the VM with all its files; durable. */
 gboolean domain_store_remove(DomainStore *store, const char *id, GError **error);
+
+/** domain_store_save_suspended: durable when this returns; NULL @suspended removes it. */
+gboolean domain_store_save_suspended(DomainStore *store, const char *id,
+                                     const DomainStoreSuspended *suspended, GError **error);
+/** domain_store_load_suspended: *@ret_suspended is NULL when there is none. */
+gboolean domain_store_load_suspended(DomainStore *store, const char *id, DomainStoreSuspended **ret_suspended,
+                                     GError **error);
 
 /** domain_store_run_dir: "<DIR>/vms/<id>/run". */
 char *domain_store_run_dir(DomainStore *store, const char *id);

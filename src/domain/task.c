@@ -240,15 +240,29 @@ domain_tasks_wait(DomainTasks *tasks, const char *id, double seen, gint64 timeou
 
 /* ---- The runner's side */
 
-void
-domain_task_progress(DomainTask *task, double fraction, const char *step)
+/* @step: NULL for the same as before */
+static void
+move_on(DomainTask *task, double fraction, const char *step)
 {
     g_mutex_lock(&task->tasks->lock);
     task->number = CLAMP(fraction, 0.0, 1.0);
-    value_array_add(task->steps, value_string(step));
+    if (step != NULL)
+        value_array_add(task->steps, value_string(step));
     g_autoptr(GPtrArray) ready = take_ready(task);
     g_mutex_unlock(&task->tasks->lock);
     announce(task, ready);
+}
+
+void
+domain_task_progress(DomainTask *task, double fraction, const char *step)
+{
+    move_on(task, fraction, step);
+}
+
+void
+domain_task_advance(DomainTask *task, double fraction)
+{
+    move_on(task, fraction, NULL);
 }
 
 /* Drops the oldest ended task when there are too many. */

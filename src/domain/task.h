@@ -37,6 +37,9 @@ GCancellable *domain_task_cancellable(DomainTask *task);
 /** domain_task_progress: @step is what is done now, for people. */
 void domain_task_progress(DomainTask *task, double fraction, const char *step);
 
+/** domain_task_advance: more of the step that domain_task_progress() named is done. */
+void domain_task_advance(DomainTask *task, double fraction);
+
 /** domain_task_end: once; @error is NULL for success and any error otherwise. */
 void domain_task_end(DomainTask *task, const GError *error);
 

@@ -246,10 +246,20 @@ kit_begin_operation(Kit *kit, const char *method, const char *params)
     return g_strdup(value_get_string(task));
 }
 
+gboolean
+kit_operate(Kit *kit, const char *method, const char *id, const char *args, GError **error)
+{
+    static const DomainContext no_context = {0};
+    g_autofree char *params = g_strdup_printf("[{\"dbg\": \"test\", \"id\": \"%s\"%s}]", id, args);
+    g_autofree char *task = kit_begin_operation(kit, method, params);
+    return domain_client_task_wait(kit->client, &no_context, task, error);
+}
+
 void
 kit_assert_consistent(Kit *kit, const char *id)
 {
-    gboolean has_domain = kit_state(kit, id) != DOMAIN_POWER_STATE_HALTED;
+    DomainPowerState state = kit_state(kit, id);
+    gboolean has_domain = state != DOMAIN_POWER_STATE_HALTED && state != DOMAIN_POWER_STATE_SUSPENDED;
     g_assert_cmpuint(domain_fake_n_guests(kit->backend), ==, has_domain ? 1 : 0);
     g_assert_cmpuint(domain_fake_n_attached(kit->backend), ==, has_domain ? 2 : 0);
 }

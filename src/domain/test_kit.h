@@ -45,5 +45,9 @@ void kit_await_state(Kit *kit, const char *id, DomainPowerState state);
 /** kit_begin_operation: a method that answers a task; its id. */
 char *kit_begin_operation(Kit *kit, const char *method, const char *params);
 
+/** kit_operate: such a method on @id, until its task has ended; @args is JSON text after the id: ",
+ * \"paused\": true". */
+gboolean kit_operate(Kit *kit, const char *method, const char *id, const char *args, GError **error);
+
 /** kit_assert_consistent: what is attached and what is at work fits the power state of the only VM @id. */
 void kit_assert_consistent(Kit *kit, const char *id);

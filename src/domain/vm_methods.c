@@ -7,6 +7,7 @@
 #include "domain/methods.h"
 #include "domain/plan.h"
 #include "domain/service_internal.h"
+#include "domain/transfer.h"
 #include "value/json.h"
 
 #define MAX_VCPUS        255 /* what a Q35 machine takes without an IOMMU */
@@ -377,4 +378,29 @@ domain_vm__set_shadow_multiplier(DomainService *service, const DomainVmSetShadow
 {
     const DomainOperationArgs operation = {.timeout_s = -1, .multiplier = args->shadow_multiplier};
     return domain_operation_submit(service, args->id, "set-shadow", &operation, ret_task, error);
+}
+
+/* ---- Operations that move the guest's state */
+
+static DomainTransfer *
+transfer_by(const DomainDisk *disk)
+{
+    DomainTransfer *transfer = domain_transfer_new();
+    domain_disk_copy(disk, &transfer->disk);
+    return transfer;
+}
+
+gboolean
+domain_vm__suspend(DomainService *service, const DomainVmSuspendArgs *args, char **ret_task, GError **error)
+{
+    const DomainOperationArgs operation = {.timeout_s = -1, .transfer = transfer_by(&args->disk)};
+    return domain_operation_submit(service, args->id, "suspend", &operation, ret_task, error);
+}
+
+gboolean
+domain_vm__resume(DomainService *service, const DomainVmResumeArgs *args, char **ret_task, GError **error)
+{
+    const DomainOperationArgs operation = {
+        .timeout_s = -1, .leaves_paused = args->paused, .transfer = transfer_by(&args->disk)};
+    return domain_operation_submit(service, args->id, "resume", &operation, ret_task, error);
 }
