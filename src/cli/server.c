@@ -317,6 +317,7 @@ cli_http_handler(HttpRequest *request, gpointer data)
     visit->peer = g_strdup(http_request_peer(request));
     visit->is_trusted = http_request_is_trusted(request);
     visit->stream = http_take_over(request);
+    http_stream_limit_output(visit->stream);
     g_thread_pool_push(server->pool, visit, NULL);
 }
 

@@ -20,7 +20,9 @@ typedef struct XylemdOptions {
     char *auth;                /* "pam", "password" or "auto" */
     char *log_level;
     int n_workers;
-    int login_delay_ms; /* how long a refused login takes at least */
+    int request_timeout_s; /* for a header, a body, or 64 KiB of an upload */
+    int output_timeout_s;  /* for 64 KiB of a download or of xe's output */
+    int login_delay_ms;    /* how long a refused login takes at least */
     int directory_check_s;
     int shutdown_timeout_s;
     gboolean check_db;

@@ -223,6 +223,8 @@ listen_api(Server *server, GError **error)
     g_array_append_vals(all, routes, G_N_ELEMENTS(routes));
     api_http_add_routes(server->pages, all);
     server->http = http_server_new((const HttpRoute *)all->data, all->len, HTTP_THREADS);
+    http_server_set_timeouts(server->http, (guint)server->options->request_timeout_s,
+                             (guint)server->options->output_timeout_s);
     return http_server_listen_unix(server->http, server->options->socket_path, 0600, error) &&
            listen_tls(server, error) && listen_plain(server, error) && write_ports(server, error);
 }

@@ -57,11 +57,12 @@ connection_new(HttpListener *listener, struct MHD_Connection *mhd, const struct 
     connection->link.data = connection;
     connection->is_tls = listener->is_tls;
     connection->is_unix = listener->unix_path != NULL;
+    connection->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     g_mutex_init(&connection->lock);
     format_peer(connection, address);
     if (connection->is_unix)
-        connection->is_trusted =
-            peer_is_trusted(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+        connection->is_trusted = peer_is_trusted(connection->fd);
+    http_connection_allow(connection, listener->server->request_timeout_s);
     return connection;
 }
 

@@ -19,6 +19,9 @@
 #define HTTP_CONNECTION_MEMORY    (16u * 1024)    /* headers both ways, read buffer; a longer header gets 431 */
 #define HTTP_SILENT_TIMEOUT_S     30u             /* between any two bytes, up to the end of the first request */
 #define HTTP_KEEP_ALIVE_TIMEOUT_S 300u            /* afterwards */
+#define HTTP_REQUEST_TIMEOUT_S    60u             /* for a whole header, and for a whole body */
+#define HTTP_OUTPUT_TIMEOUT_S     600u            /* for a block of what a stream is sent */
+#define HTTP_BLOCK_BYTES          (64u * 1024)
 #define HTTP_SHUTDOWN_GRACE_MS    2000            /* for the last replies to be sent */
 #define HTTP_REFUSED_BODY_MAX     (1024u * 1024)  /* of an overlong chunked body, read on so that 413 arrives */
 /* clang-format on */
@@ -71,6 +74,8 @@ struct HttpServer {
     guint n_threads;
     guint silent_timeout_s; /* tests make these shorter before they listen */
     guint keep_alive_timeout_s;
+    guint request_timeout_s;
+    guint output_timeout_s;
     guint connections_max; /* of all listeners together */
     HttpRouteTable *routes;
     GPtrArray *listeners; /* of HttpListener */
@@ -79,6 +84,7 @@ struct HttpServer {
     GQueue connections;   /* of HttpConnection, by their links; not owned */
     GQueue streams;       /* of HttpStream, by their links; not owned */
     HttpWatch *watch;     /* made when first needed */
+    GThread *deadlines;   /* ends connections whose requests come too slowly; made by the first listener */
 };
 
 HttpServer *http_server_ref(HttpServer *server);
@@ -113,6 +119,8 @@ typedef struct HttpConnection {
     gboolean is_trusted; /* Unix, and root or our own user */
     gboolean is_proven;  /* has sent a whole request: the long timeout holds. MHD's thread only */
     gint phase;          /* atomic, HttpPhase */
+    int fd;              /* MHD's, open for as long as we are in server->connections */
+    gint deadline_s;     /* atomic; monotonic: what is awaited must be there by then. 0: nothing is */
     GMutex lock; /* guards parked, and is held over resuming: what has it need not fear the daemon's end */
     HttpRequest *parked; /* suspended in MHD and waiting for an answer; not owned */
     char peer[INET6_ADDRSTRLEN];
@@ -127,6 +135,15 @@ void http_connection_unref(HttpConnection *connection);
 void http_connection_set_phase(HttpConnection *connection, HttpPhase phase);
 /** http_connection_prove: the first whole request is there. */
 void http_connection_prove(HttpConnection *connection, struct MHD_Connection *mhd);
+
+/* ---- deadlines ---- */
+
+/** http_connection_allow: on MHD's thread: the peer has so long for its next step; 0: it has had its say. */
+void http_connection_allow(HttpConnection *connection, guint seconds);
+/** http_deadlines_start: once. */
+void http_deadlines_start(HttpServer *server);
+/** http_deadlines_stop: the server is stopping. */
+void http_deadlines_stop(HttpServer *server);
 
 /* ---- requests ---- */
 
@@ -226,6 +243,7 @@ struct HttpStream {
     GByteArray *head;         /* what MHD had read after the header */
     guint head_used;
     GCancellable *cancellable; /* (nullable) ends waits; set before the first */
+    gboolean has_output_limit; /* set before the first write */
 };
 
 HttpStream *http_stream_ref(HttpStream *stream);

@@ -93,6 +93,7 @@ http_request_start(void *data, const char *target, struct MHD_Connection *mhd)
         target = "";
     HttpRequest *request = request_new(connection, mhd, target);
     http_connection_set_phase(connection, HTTP_PHASE_BUSY);
+    http_connection_allow(connection, connection->server->request_timeout_s);
     if (http_route_path_is_open(connection->server->routes, target))
         request->is_open_path =
             MHD_set_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING, endless_body) ==
@@ -120,6 +121,9 @@ http_request_completed(void *data, struct MHD_Connection *mhd, void **context,
     g_atomic_int_set(&request->is_claimed, TRUE);
     http_request_unref(request);
     http_connection_set_phase(connection, HTTP_PHASE_IDLE);
+    /* Silence until the next one is MHD's affair. */
+    http_connection_allow(connection,
+                          connection->server->keep_alive_timeout_s + connection->server->request_timeout_s);
     http_connection_unref(connection);
 }
 
@@ -190,6 +194,7 @@ static enum MHD_Result
 carry_out(HttpRequest *request, struct MHD_Connection *mhd)
 {
     enum MHD_Result result;
+    http_connection_allow(request->connection, 0);
     if (request->stream != NULL)
         result = http_stream_hand_over(request->stream, mhd, request->is_open_path);
     else if (request->response != NULL) {
@@ -243,6 +248,7 @@ static enum MHD_Result
 run_handler(HttpRequest *request, struct MHD_Connection *mhd)
 {
     http_connection_prove(request->connection, mhd);
+    http_connection_allow(request->connection, 0);
     /* A reference over the handler and over parking: a request that the handler neither answered nor kept is
      * found when this one goes. */
     http_request_ref(request);
@@ -304,6 +310,7 @@ static enum MHD_Result
 begin(HttpRequest *request, struct MHD_Connection *mhd, const char *method, const char *version)
 {
     request->is_begun = TRUE;
+    http_connection_allow(request->connection, request->connection->server->request_timeout_s);
     if (g_strlcpy(request->method, method, sizeof(request->method)) >= sizeof(request->method))
         return refuse(request, mhd, 501, "This method is not known.");
     gboolean is_known_method;

@@ -58,6 +58,8 @@ http_server_new(const HttpRoute *routes, gsize n_routes, guint n_threads)
     server->n_threads = n_threads;
     server->silent_timeout_s = HTTP_SILENT_TIMEOUT_S;
     server->keep_alive_timeout_s = HTTP_KEEP_ALIVE_TIMEOUT_S;
+    server->request_timeout_s = HTTP_REQUEST_TIMEOUT_S;
+    server->output_timeout_s = HTTP_OUTPUT_TIMEOUT_S;
     server->connections_max = connections_max();
     server->routes = http_route_table_new(routes, n_routes);
     server->listeners = g_ptr_array_new();
@@ -66,6 +68,13 @@ http_server_new(const HttpRoute *routes, gsize n_routes, guint n_threads)
     g_queue_init(&server->connections);
     g_queue_init(&server->streams);
     return server;
+}
+
+void
+http_server_set_timeouts(HttpServer *server, guint request_s, guint output_s)
+{
+    server->request_timeout_s = request_s;
+    server->output_timeout_s = output_s;
 }
 
 HttpServer *
@@ -215,6 +224,7 @@ add_listener(HttpServer *server, HttpListener *listener, int fd, GError **error)
         return FALSE;
     }
     g_ptr_array_add(server->listeners, listener);
+    http_deadlines_start(server);
     return TRUE;
 }
 
@@ -338,6 +348,7 @@ http_server_free(HttpServer *server)
     if (server == NULL)
         return;
     g_atomic_int_set(&server->is_stopping, TRUE);
+    http_deadlines_stop(server);
     refuse_parked(server);
     /* From here on nobody but MHD has a connection, and nothing is suspended: the condition for stopping MHD.
      */

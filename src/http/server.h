@@ -51,6 +51,13 @@ void http_server_free(HttpServer *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HttpServer, http_server_free)
 
 /**
+ * http_server_set_timeouts: before it listens.
+ * @request_s: for a request's header to arrive, and again for its body; for each 64 KiB of an upload
+ * @output_s: for a peer to take each 64 KiB of what a stream with http_stream_limit_output() is sent
+ */
+void http_server_set_timeouts(HttpServer *server, guint request_s, guint output_s);
+
+/**
  * http_server_listen_tcp:
  * @address: a number: "127.0.0.1", "::" (both families), ...
  * @port: 0 for any free one
@@ -186,6 +193,15 @@ gssize http_stream_read(HttpStream *stream, void *buffer, gsize length, guint ti
  */
 gboolean http_stream_read_all(HttpStream *stream, void *buffer, gsize length, guint timeout_ms,
                               GError **error);
+
+/** http_stream_read_block: @length bytes, fewer only at the end, -1 and @error on failure;
+ * BASE_ERROR_TIMED_OUT unless they come within the server's time for requests. For uploads, 64 KiB at a time.
+ */
+gssize http_stream_read_block(HttpStream *stream, void *buffer, gsize length, GError **error);
+
+/** http_stream_limit_output: before the first write. A peer that takes too long over 64 KiB is ended, and
+ * whoever writes to it fails with BASE_ERROR_TIMED_OUT. Not for consoles: who looks at one may look away. */
+void http_stream_limit_output(HttpStream *stream);
 gboolean http_stream_write_all(HttpStream *stream, const void *data, gsize length, GError **error);
 
 /**

@@ -164,12 +164,11 @@ http_stream_set_cancellable(HttpStream *stream, GCancellable *cancellable)
     g_set_object(&stream->cancellable, cancellable);
 }
 
-gssize
-http_stream_read(HttpStream *stream, void *buffer, gsize length, guint timeout_ms, GError **error)
+static gssize
+read_until(HttpStream *stream, void *buffer, gsize length, gint64 deadline, GError **error)
 {
     if (!http_stream_wait_ready(stream, error) || !check_not_cancelled(stream, error))
         return -1;
-    gint64 deadline = timeout_ms != 0 ? g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND : 0;
     short events = 0;
     gssize n;
     g_mutex_lock(&stream->read_lock);
@@ -178,6 +177,29 @@ http_stream_read(HttpStream *stream, void *buffer, gsize length, guint timeout_m
     while (n < 0 && events != 0 && wait_for(stream, events, deadline, error));
     g_mutex_unlock(&stream->read_lock);
     return n;
+}
+
+gssize
+http_stream_read(HttpStream *stream, void *buffer, gsize length, guint timeout_ms, GError **error)
+{
+    gint64 deadline = timeout_ms != 0 ? g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND : 0;
+    return read_until(stream, buffer, length, deadline, error);
+}
+
+gssize
+http_stream_read_block(HttpStream *stream, void *buffer, gsize length, GError **error)
+{
+    gint64 deadline = g_get_monotonic_time() + stream->server->request_timeout_s * G_TIME_SPAN_SECOND;
+    gsize done = 0;
+    while (done < length) {
+        gssize n = read_until(stream, (char *)buffer + done, length - done, deadline, error);
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        done += (gsize)n;
+    }
+    return (gssize)done;
 }
 
 gboolean
@@ -195,18 +217,43 @@ http_stream_read_all(HttpStream *stream, void *buffer, gsize length, guint timeo
     return TRUE;
 }
 
-static gboolean
-write_all(HttpStream *stream, const char *data, gsize length, GError **error)
+void
+http_stream_limit_output(HttpStream *stream)
 {
+    stream->has_output_limit = TRUE;
+}
+
+static gboolean
+write_block(HttpStream *stream, const char *data, gsize length, GError **error)
+{
+    gint64 deadline = stream->has_output_limit
+                          ? g_get_monotonic_time() + stream->server->output_timeout_s * G_TIME_SPAN_SECOND
+                          : 0;
     while (length > 0) {
         short events = 0;
         gssize n = http_stream_try_write(stream, data, length, &events, error);
-        if (n < 0 && (events == 0 || !wait_for(stream, events, 0, error)))
+        if (n < 0 && (events == 0 || !wait_for(stream, events, deadline, error)))
             return FALSE;
         if (n > 0) {
             data += n;
             length -= n;
         }
+    }
+    return TRUE;
+}
+
+/* Who has given up once must not wait as long again for what comes next. */
+static gboolean
+write_blocks(HttpStream *stream, const char *data, gsize length, GError **error)
+{
+    for (gsize done = 0; done < length;) {
+        gsize n = MIN(length - done, HTTP_BLOCK_BYTES);
+        if (!write_block(stream, data + done, n, error)) {
+            if (stream->fd >= 0)
+                shutdown(stream->fd, SHUT_RDWR);
+            return FALSE;
+        }
+        done += n;
     }
     return TRUE;
 }
@@ -217,7 +264,7 @@ http_stream_write_all(HttpStream *stream, const void *data, gsize length, GError
     if (!http_stream_wait_ready(stream, error) || !check_not_cancelled(stream, error))
         return FALSE;
     g_mutex_lock(&stream->write_lock);
-    gboolean is_written = write_all(stream, data, length, error);
+    gboolean is_written = write_blocks(stream, data, length, error);
     g_mutex_unlock(&stream->write_lock);
     return is_written;
 }

@@ -14,9 +14,8 @@
 #include "base/file.h"
 #include "base/text.h"
 
-#define BLOB_MAX_BYTES     ((gint64)4 * 1024 * 1024 * 1024)
-#define BUFFER_BYTES       (64 * 1024)
-#define SILENCE_TIMEOUT_MS (60 * 1000) /* of a client that sends */
+#define BLOB_MAX_BYTES ((gint64)4 * 1024 * 1024 * 1024)
+#define BUFFER_BYTES   (64 * 1024)
 
 /* (transfer full) (nullable) */
 static DbRow *
@@ -64,7 +63,7 @@ copy_to_file(HttpCall *call, HttpStream *stream, int fd, gint64 length, GError *
     g_autofree char *buffer = g_malloc(BUFFER_BYTES);
     for (gint64 done = 0; done < length;) {
         gsize wanted = (gsize)MIN(length - done, BUFFER_BYTES);
-        gssize n = http_stream_read(stream, buffer, wanted, SILENCE_TIMEOUT_MS, error);
+        gssize n = http_stream_read_block(stream, buffer, wanted, error);
         if (n < 0)
             return FALSE;
         if (n == 0)

@@ -75,6 +75,7 @@ http_call_stream(HttpCall *call, const char *content_type, const char *file_name
     g_autofree char *text = g_string_free(head, FALSE);
     call->stream = http_take_over(call->request);
     http_stream_set_cancellable(call->stream, call->cancellable);
+    http_stream_limit_output(call->stream);
     return http_stream_write_all(call->stream, text, strlen(text), error) ? call->stream : NULL;
 }
 
