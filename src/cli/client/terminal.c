@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Questions to the user and terminal modes. */
+/* Questions to the user. */
 #include "cli/client/terminal.h"
 
 #include <errno.h>
@@ -8,11 +8,6 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES (64 * 1024)
-
-struct XeRawMode {
-    int fd;
-    struct termios saved;
-};
 
 /* Byte by byte: what follows the line belongs to the next question. */
 static char *
@@ -55,29 +50,4 @@ xe_terminal_asks_secret(const char *question)
 {
     g_autofree char *lower = g_ascii_strdown(question, -1);
     return strstr(lower, "password") != NULL || strstr(lower, "passphrase") != NULL;
-}
-
-XeRawMode *
-xe_raw_mode_enter(int fd)
-{
-    struct termios saved;
-    if (tcgetattr(fd, &saved) != 0)
-        return NULL;
-
-    XeRawMode *mode = g_new0(XeRawMode, 1);
-    mode->fd = fd;
-    mode->saved = saved;
-    struct termios raw = saved;
-    cfmakeraw(&raw);
-    tcsetattr(fd, TCSAFLUSH, &raw);
-    return mode;
-}
-
-void
-xe_raw_mode_leave(XeRawMode *mode)
-{
-    if (mode == NULL)
-        return;
-    tcsetattr(mode->fd, TCSAFLUSH, &mode->saved);
-    g_free(mode);
 }

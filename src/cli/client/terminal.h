@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The user's terminal: questions, with the answer hidden where it is a secret, and raw mode for consoles. */
+/* Questions to the user, with the answer hidden where it is a secret. */
 #pragma once
 
 #include <glib.h>
@@ -16,11 +16,3 @@ char *xe_terminal_read_line(int input, gboolean is_secret);
 
 /** xe_terminal_asks_secret: whether @question is one whose answer should not be seen. */
 gboolean xe_terminal_asks_secret(const char *question);
-
-/* A terminal in raw mode: every key goes through at once. */
-typedef struct XeRawMode XeRawMode;
-/** xe_raw_mode_enter: NULL when @fd is no terminal, which is fine. */
-XeRawMode *xe_raw_mode_enter(int fd);
-/** xe_raw_mode_leave: puts the old mode back. NULL is fine. */
-void xe_raw_mode_leave(XeRawMode *mode);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(XeRawMode, xe_raw_mode_leave)

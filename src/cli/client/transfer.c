@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/raw_mode.h"
 #include "cli/client/http.h"
-#include "cli/client/terminal.h"
 
 #define COPY_BYTES     (128 * 1024)
 #define CONSOLE_END    0x1d               /* Ctrl-] */
@@ -241,7 +241,7 @@ xe_transfer_connect(XeClient *client, const char *url, GError **error)
         return FALSE;
 
     g_autoptr(Heartbeat) heartbeat G_GNUC_UNUSED = heartbeat_start(client);
-    g_autoptr(XeRawMode) raw G_GNUC_UNUSED = xe_raw_mode_enter(client->input);
+    g_autoptr(RawMode) raw G_GNUC_UNUSED = base_raw_mode_enter(client->input);
     gboolean is_over = FALSE;
     while (!is_over) {
         if (!pass_console(client, connection, &is_over, error))
