@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Manual pages are well formed, and xe(1) has every switch that xe knows. Prints TAP.
+"""Manual pages are well formed, and those of programs have every switch that the program's help tells. Prints TAP.
 
-    man/lint_test.py PAGE... --xe PROGRAM
+    man/lint_test.py PAGE... --programs PROGRAM...
 """
 
 import re
@@ -33,15 +33,16 @@ def missing_switches(page, program):
 
 
 def main():
-    """One case a page, and one for xe's switches."""
-    mark = sys.argv.index("--xe")
-    pages, program = sys.argv[1:mark], sys.argv[mark + 1]
+    """One case a page, and one for each program's switches."""
+    mark = sys.argv.index("--programs")
+    pages, programs = sys.argv[1:mark], sys.argv[mark + 1:]
     if shutil.which("mandoc") is None:
         print("1..0 # SKIP mandoc is not installed")
         return 0
     cases = [(f"{Path(page).name}-is-well-formed", complaints(page)) for page in pages]
-    xe_page = next(page for page in pages if Path(page).name == "xe.1")
-    cases.append(("xe.1-has-every-switch", missing_switches(xe_page, program)))
+    for program in programs:
+        name = f"{Path(program).name}.1"
+        cases.append((f"{name}-has-every-switch", missing_switches(next(page for page in pages if Path(page).name == name), program)))
     print(f"TAP version 13\n1..{len(cases)}")
     for number, (name, found) in enumerate(cases, 1):
         print(f"{'ok' if not found else 'not ok'} {number} /man/{name}")

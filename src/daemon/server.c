@@ -15,9 +15,9 @@
 #include "base/text.h"
 #include "cli/server.h"
 #include "daemon/control.h"
-#include "daemon/domain_transport.h"
 #include "daemon/server_dump.h"
 #include "http/tls.h"
+#include "xenops/transport.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -150,7 +150,7 @@ start_services(Server *server, GError **error)
     services->events = event_hub_new(services->db);
     services->tasks = tasks_new(services->db);
     tasks_set_plan_kinds(services->tasks, undo_kinds, services);
-    services->domains = domain_transport_client(options->domain_socket_path);
+    services->domains = xenops_transport_client(options->domain_socket_path);
     g_autofree char *storage_state = state_path(options, "storage");
     services->storage = storage_new((const char *const *)options->plugin_directories, storage_state, error);
     if (services->storage == NULL || !start_sessions(server, error) || !api_bootstrap(services, error))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* XML-RPC over HTTP on a Unix socket, as the domain client's transport. */
-#include "daemon/domain_transport.h"
+#include "xenops/transport.h"
 
 #include "http/client.h"
 #include "value/xmlrpc.h"
@@ -32,7 +32,7 @@ free_client(gpointer data)
 }
 
 DomainClient *
-domain_transport_client(const char *path)
+xenops_transport_client(const char *path)
 {
     return domain_client_new(transport_call, http_client_new("http://localhost", path, NULL), free_client);
 }

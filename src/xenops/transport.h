@@ -4,6 +4,6 @@
 
 #include "domain/client.h"
 
-/** domain_transport_client: a DomainClient that speaks XML-RPC over HTTP to the Unix socket @path. (transfer
+/** xenops_transport_client: a DomainClient that speaks XML-RPC over HTTP to the Unix socket @path. (transfer
  * full) */
-DomainClient *domain_transport_client(const char *path);
+DomainClient *xenops_transport_client(const char *path);
