@@ -66,6 +66,7 @@ typedef struct EventTold {
 
 /* What event.register made for a session. */
 typedef struct EventQueue {
+    EventHub *hub;
     EventSubscription *subscription;
     GQueue events; /* of EventQueued */
     gsize n_bytes; /* about */
@@ -89,6 +90,7 @@ struct EventHub {
     gint64 ready_time;     /* of the source; G_MAXINT64 for never */
     GHashTable *sessions;  /* ref -> GQueue of waits */
     GHashTable *queues;    /* session ref -> EventQueue */
+    gsize queued_bytes;    /* of all of them, about */
 
     /* The loop's own, while one look answers several waits. */
     GHashTable *records; /* DbRow -> its record */

@@ -6,6 +6,8 @@
 
 /* About; over it the queue is lost. Source: protocol notes, section 2. */
 #define QUEUE_MAX_BYTES ((gsize)10 * 1024 * 1024)
+/* Of all sessions together: over it the longest queue is lost. */
+#define QUEUES_MAX_BYTES ((gsize)64 * 1024 * 1024)
 
 /* What an event is taken to need: the row's fields are mostly shared, so this is a rough middle. */
 #define EVENT_BYTES       256
@@ -21,13 +23,28 @@ queued_free(gpointer data)
     g_free(queued);
 }
 
+/* How much it holds has changed to @n_bytes. */
+static void
+set_bytes(EventQueue *queue, gsize n_bytes)
+{
+    queue->hub->queued_bytes += n_bytes - queue->n_bytes;
+    queue->n_bytes = n_bytes;
+}
+
+static void
+drop_events(EventQueue *queue)
+{
+    g_queue_clear_full(&queue->events, queued_free);
+    set_bytes(queue, 0);
+}
+
 void
 event_queue_free(gpointer data)
 {
     EventQueue *queue = data;
 
     g_assert(g_queue_is_empty(&queue->waits));
-    g_queue_clear_full(&queue->events, queued_free);
+    drop_events(queue);
     event_subscription_free(queue->subscription);
     g_free(queue);
 }
@@ -48,6 +65,13 @@ wake_all(GQueue *waits, gint64 due)
 }
 
 static void
+lose(EventQueue *queue)
+{
+    drop_events(queue);
+    queue->is_lost = TRUE;
+}
+
+static void
 queue_add(EventQueue *queue, guint64 generation, const DbChange *change)
 {
     if (queue->is_lost)
@@ -60,12 +84,25 @@ queue_add(EventQueue *queue, guint64 generation, const DbChange *change)
                             .ref = value_string(change->ref),
                             .row = change->row != NULL ? db_row_ref(change->row) : NULL};
     g_queue_push_tail(&queue->events, queued);
-    queue->n_bytes += event_bytes(queued);
-    if (queue->n_bytes <= QUEUE_MAX_BYTES)
-        return;
-    g_queue_clear_full(&queue->events, queued_free);
-    queue->n_bytes = 0;
-    queue->is_lost = TRUE;
+    set_bytes(queue, queue->n_bytes + event_bytes(queued));
+    if (queue->n_bytes > QUEUE_MAX_BYTES)
+        lose(queue);
+}
+
+/* Those who ask keep theirs short. */
+static void
+bound_all(EventHub *hub)
+{
+    while (hub->queued_bytes > QUEUES_MAX_BYTES) {
+        GHashTableIter iter;
+        gpointer data;
+        EventQueue *longest = NULL;
+        g_hash_table_iter_init(&iter, hub->queues);
+        while (g_hash_table_iter_next(&iter, NULL, &data))
+            if (longest == NULL || ((EventQueue *)data)->n_bytes > longest->n_bytes)
+                longest = data;
+        lose(longest);
+    }
 }
 
 void
@@ -82,6 +119,7 @@ event_queues_add(EventHub *hub, guint64 generation, const DbChange *changes, gsi
                 queue_add(queue, generation, &changes[i]);
         if (queue->is_lost || !g_queue_is_empty(&queue->events))
             wake_all(&queue->waits, g_get_monotonic_time() + EVENT_NEXT_REST_US);
+        bound_all(hub);
     }
 }
 
@@ -122,7 +160,7 @@ take_answer(EventWait *wait, EventQueue *queue, GQueue *ret_events, GError **err
     } else {
         *ret_events = queue->events;
         g_queue_init(&queue->events);
-        queue->n_bytes = 0;
+        set_bytes(queue, 0);
     }
     return TRUE;
 }
@@ -171,6 +209,7 @@ queue_of(EventHub *hub, const char *session)
 
     if (queue == NULL) {
         queue = g_new0(EventQueue, 1);
+        queue->hub = hub;
         queue->subscription = event_subscription_new();
         g_hash_table_insert(hub->queues, g_strdup(session), queue);
     }

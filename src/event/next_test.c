@@ -207,6 +207,59 @@ test_full_queue_is_lost_once(void)
     assert_events(&after, "add vm %s", vm);
 }
 
+#define N_IDLE 10
+
+/* A session that registers and never asks. */
+static void
+register_idle(Db *db, EventHub *hub, guint number)
+{
+    g_autofree char *session = g_strdup_printf("OpaqueRef:idle-%u", number);
+    g_autoptr(Value) classes = test_classes("vm");
+    g_autoptr(DbTxn) txn = db_txn_new(db, NULL);
+
+    db_txn_insert(txn, CLASS_SESSION, session);
+    g_assert_true(db_txn_commit(txn, NULL, NULL));
+    g_assert_true(event_register(hub, session, classes, NULL));
+}
+
+static gboolean
+has_lost(EventHub *hub, guint number)
+{
+    g_autofree char *session = g_strdup_printf("OpaqueRef:idle-%u", number);
+    g_auto(TestAnswer) answer = {0};
+    g_autoptr(EventWait) wait = event_next_start(hub, session, test_answer_take, &answer);
+
+    test_answer_wait(&answer);
+    if (answer.error != NULL)
+        test_assert_api_error(&answer.error, "EVENTS_LOST", NULL);
+    return answer.result == NULL;
+}
+
+/* None of them is too long by itself; whoever keeps up loses nothing. */
+static void
+test_queues_too_long_together_lose_the_longest(void)
+{
+    g_autoptr(Db) db = open_db();
+    g_autoptr(EventHub) hub = event_hub_new(db);
+    g_auto(TestAnswer) answer = {0};
+    g_autoptr(DbTxn) txn = db_txn_new(db, NULL);
+    guint n_lost = 0;
+
+    for (guint i = 0; i < N_IDLE; i++)
+        register_idle(db, hub, i);
+    for (guint i = 0; i < 8000; i++)
+        db_txn_insert_volatile(txn, CLASS_VM, NULL);
+    g_assert_true(db_txn_commit(txn, NULL, NULL));
+    register_classes(hub, "vm");
+    g_autofree char *vm = test_insert(db, CLASS_VM, "a");
+    for (guint i = 0; i < N_IDLE; i++)
+        n_lost += has_lost(hub, i);
+    g_assert_cmpuint(n_lost, >, 0);
+    g_assert_cmpuint(n_lost, <, N_IDLE);
+    call(hub, &answer);
+    assert_events(&answer, "add vm %s", vm);
+}
+
 static void
 test_cancelled_next_leaves_its_events(void)
 {
@@ -237,6 +290,8 @@ main(int argc, char **argv)
     g_test_add_func("/event/next/unregister-ends-next", test_unregister_ends_next);
     g_test_add_func("/event/next/logout-ends-next", test_logout_ends_next);
     g_test_add_func("/event/next/full-queue-is-lost-once", test_full_queue_is_lost_once);
+    g_test_add_func("/event/next/queues-too-long-together-lose-the-longest",
+                    test_queues_too_long_together_lose_the_longest);
     g_test_add_func("/event/next/cancelled-next-leaves-its-events", test_cancelled_next_leaves_its_events);
     return g_test_run();
 }
