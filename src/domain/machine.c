@@ -8,6 +8,9 @@
 #include "domain/plan.h"
 #include "domain/service_internal.h"
 
+/* Of one VM: clients begin them without waiting for their ends. What guests cause is put in front of them. */
+#define OPERATIONS_MAX 256
+
 /* ---- Configurations and views */
 
 DomainConfig *
@@ -384,6 +387,8 @@ push_locked(DomainMachine *machine, DomainOperation *operation, GError **error)
         return domain_error_does_not_exist(error, "VM", machine->id);
     if (machine->service->is_stopping)
         return domain_error_internal_error(error, "the service is stopping");
+    if (machine->operations.length >= OPERATIONS_MAX)
+        return domain_error_internal_error(error, "too many operations of this VM are waiting");
     operation->machine = machine;
     g_queue_push_tail(&machine->operations, operation);
     if (!machine->is_scheduled)

@@ -8,6 +8,7 @@ struct DomainReply {
     const DomainMethod *method;
     DomainDone done;
     gpointer data;
+    gint *n_open; /* atomic */
 };
 
 struct DomainWaiter {
@@ -23,13 +24,23 @@ struct DomainWaiter {
 };
 
 DomainReply *
-domain_reply_new(const DomainMethod *method, DomainDone done, gpointer data)
+domain_reply_new(const DomainMethod *method, DomainDone done, gpointer data, gint *n_open)
 {
     DomainReply *reply = g_new0(DomainReply, 1);
     reply->method = method;
     reply->done = done;
     reply->data = data;
+    reply->n_open = n_open;
+    g_atomic_int_inc(n_open);
     return reply;
+}
+
+static void
+finish(DomainReply *reply, Value *result, const GError *error)
+{
+    g_atomic_int_add(reply->n_open, -1);
+    reply->done(reply->data, result, error);
+    g_free(reply);
 }
 
 void
@@ -37,8 +48,7 @@ domain_reply_result(DomainReply *reply, gconstpointer result)
 {
     const DomainType *type = reply->method->result;
     g_autoptr(Value) value = type == NULL ? value_string("") : domain_type_write(type, result);
-    reply->done(reply->data, value, NULL);
-    g_free(reply);
+    finish(reply, value, NULL);
 }
 
 void
@@ -46,8 +56,7 @@ domain_reply_error(DomainReply *reply, GError *error)
 {
     g_autoptr(GError) owned = error;
     domain_error_from(&owned);
-    reply->done(reply->data, NULL, owned);
-    g_free(reply);
+    finish(reply, NULL, owned);
 }
 
 DomainWaiter *

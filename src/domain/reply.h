@@ -12,7 +12,8 @@
  */
 typedef void (*DomainDone)(gpointer data, Value *result, const GError *error);
 
-DomainReply *domain_reply_new(const DomainMethod *method, DomainDone done, gpointer data);
+/** domain_reply_new: @n_open: atomic; one more as long as the reply is not given. */
+DomainReply *domain_reply_new(const DomainMethod *method, DomainDone done, gpointer data, gint *n_open);
 
 /** domain_reply_result: answers with @result, of the method's result type (NULL if it has none), and frees
  * the reply. */

@@ -16,6 +16,8 @@
 #define DEFAULT_WORKERS 32
 #define WRITERS         4
 #define RECOVERY_WAIT_S 30
+/* Calls without an answer at a time. Who has more than this waiting does not read the answers. */
+#define CALLS_MAX 4096
 
 /* ---- VMs */
 
@@ -218,6 +220,11 @@ domain_service_call(DomainService *service, const char *method_name, Value *para
         refuse(method_name, done, data, error);
         return;
     }
+    if (g_atomic_int_get(&service->n_open) >= CALLS_MAX) {
+        domain_error_internal_error(&error, "too many calls are waiting");
+        refuse(method_name, done, data, error);
+        return;
+    }
     gpointer args = read_args(method, params, &error);
     if (args == NULL) {
         refuse(method_name, done, data, error);
@@ -225,7 +232,7 @@ domain_service_call(DomainService *service, const char *method_name, Value *para
     }
     log_debug("%s (%s)", method->name, *(const char **)args == NULL ? "" : *(const char **)args);
 
-    DomainReply *reply = domain_reply_new(method, done, data);
+    DomainReply *reply = domain_reply_new(method, done, data, &service->n_open);
     if (method->writes) {
         call_on_writer(service, method, args, reply);
         return;

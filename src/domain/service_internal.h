@@ -21,6 +21,7 @@ struct DomainService {
     gboolean is_stopping; /* nothing is begun any more */
     guint n_adopting;     /* machines whose state is not known yet */
     guint n_calls;        /* calls on the writers */
+    gint n_open;          /* atomic: calls that are not answered yet */
 };
 
 /** domain_service_find: the VM (transfer full). Errors: Does_not_exist("VM", id). */

@@ -387,7 +387,65 @@ test_parked_calls(void)
     g_mutex_clear(&parked.lock);
 }
 
+typedef struct Flood {
+    GMutex lock;
+    guint n_refused;
+    guint n_answered;
+} Flood;
+
+static void
+count_refusal(gpointer data, Value *result, const GError *error)
+{
+    Flood *flood = data;
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&flood->lock);
+    flood->n_answered++;
+    if (error == NULL)
+        return;
+    g_assert_true(domain_error_is(error, "Internal_error"));
+    flood->n_refused++;
+}
+
+static void
+test_flood_of_calls(void)
+{
+    Flood flood = {.n_refused = 0};
+    g_mutex_init(&flood.lock);
+    Kit *kit = kit_new();
+    g_autofree char *text = g_strdup_printf("[\"d\", %" G_GINT64_FORMAT ", 30]", drain(kit));
+    g_autoptr(Value) params = json_read(text, strlen(text), NULL);
+    for (int i = 0; i < 5000; i++)
+        domain_service_call(kit->service, "Updates.get", params, count_refusal, &flood);
+    g_assert_cmpuint(flood.n_refused, ==, 5000 - 4096);
+    g_assert_cmpuint(flood.n_answered, ==, flood.n_refused);
+    domain_clock_advance(kit->clock, 31 * G_USEC_PER_SEC);
+    g_assert_cmpuint(flood.n_answered, ==, 5000);
+    kit_add_vm(kit, "vm", NULL); /* there is room again */
+    kit_free(kit);
+    g_mutex_clear(&flood.lock);
+}
+
 /* ---- Tasks */
+
+/* Pause and unpause in turns, while the start that they come after lasts. */
+static void
+test_flood_of_operations(void)
+{
+    g_autoptr(Kit) kit = kit_new();
+    g_autoptr(GError) error = NULL;
+    guint n_taken = 0;
+    kit_add_vm(kit, "vm", NULL);
+    kit_add_vm(kit, "other", NULL);
+    domain_fake_block(kit->backend, TRUE);
+    g_autofree char *start = kit_begin_operation(kit, "Vm.start", "[\"d\", \"vm\"]");
+    for (; error == NULL && n_taken < 1000; n_taken++)
+        value_unref(kit_call(kit, n_taken % 2 == 0 ? "Vm.pause" : "Vm.unpause", "[\"d\", \"vm\"]", &error));
+    g_assert_true(domain_error_is(error, "Internal_error"));
+    g_assert_cmpuint(n_taken, ==, 256); /* the start is one of them, and the last was refused */
+    g_autofree char *other = kit_begin_operation(kit, "Vm.start", "[\"d\", \"other\"]");
+    domain_fake_block(kit->backend, FALSE);
+    kit_await_state(kit, "other", DOMAIN_POWER_STATE_RUNNING);
+    kit_await_state(kit, "vm", DOMAIN_POWER_STATE_RUNNING);
+}
 
 static void
 test_task_states(void)
@@ -452,6 +510,8 @@ main(int argc, char **argv)
     g_test_add_func("/domain/updates/an-old-token-brings-everything", test_token_of_earlier_service);
     g_test_add_func("/domain/updates/a-barrier-parts-before-from-after", test_barrier);
     g_test_add_func("/domain/updates/waiting-takes-no-thread", test_parked_calls);
+    g_test_add_func("/domain/service/flood-of-calls-is-refused", test_flood_of_calls);
+    g_test_add_func("/domain/service/flood-of-operations-of-one-vm-is-refused", test_flood_of_operations);
     g_test_add_func("/domain/task/goes-from-pending-to-completed", test_task_states);
     g_test_add_func("/domain/task/failure-carries-the-exception", test_failed_task);
     return g_test_run();
