@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* FileSR: disks as qcow2 files in a folder of this host. Its tables; the work is in sr.c and vdi.c. */
-#include "file/file.h"
+/* FileSR: disks as qcow2 files in a folder of this host. Its tables; the work is in lib/folder. */
+#include "lib/folder/folder.h"
+#include "lib/report.h"
 
-static const char *const capabilities[] = {
-    "SR_CREATE",    "SR_DELETE",         "SR_ATTACH",    "SR_DETACH",      "SR_SCAN",    "SR_PROBE",
-    "SR_UPDATE",    "VDI_CREATE",        "VDI_DELETE",   "VDI_ATTACH",     "VDI_DETACH", "VDI_CLONE",
-    "VDI_SNAPSHOT", "VDI_RESIZE",        "VDI_ACTIVATE", "VDI_DEACTIVATE", "VDI_UPDATE", "VDI_INTRODUCE",
-    "LARGE_VDI",    "THIN_PROVISIONING", NULL,
-};
+static const char *const capabilities[] = {FOLDER_CAPABILITIES, "SR_PROBE", NULL};
 
-static const char *const image_formats[] = {"qcow2", "raw", NULL};
+static const char *const image_formats[] = {FOLDER_IMAGE_FORMATS, NULL};
 
 static const DriverConfigKey config[] = {
     {"location", "the folder that holds the disks, as an absolute path",
@@ -17,27 +13,40 @@ static const DriverConfigKey config[] = {
     {NULL},
 };
 
+static const char *
+absolute_location(const DriverRequest *request, GError **error)
+{
+    const char *location = driver_config(request, "location", "");
+    if (g_path_is_absolute(location))
+        return location;
+    driver_fault(error, DRIVER_ERROR_INVALID_ARG, "location '%s' is no absolute path", location);
+    return NULL;
+}
+
+static char *
+locate(const DriverRequest *request, GError **error)
+{
+    return g_strdup(absolute_location(request, error));
+}
+
+static Value *
+sr_probe(const DriverRequest *request, GError **error)
+{
+    const char *location = absolute_location(request, error);
+    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(driver_found_sr_free);
+    if (location == NULL || !folder_find_srs(location, found, error))
+        return NULL;
+    return driver_sr_list(found);
+}
+
 /* clang-format off */
 static const DriverCall calls[] = {
-    {"sr_create",       file_sr_create      },
-    {"sr_delete",       file_sr_delete      },
-    {"sr_attach",       file_sr_attach      },
-    {"sr_detach",       file_sr_detach      },
-    {"sr_scan",         file_sr_scan        },
-    {"sr_probe",        file_sr_probe       },
-    {"sr_update",       file_sr_update      },
-    {"sr_content_type", file_sr_content_type},
-    {"vdi_create",      file_vdi_create     },
-    {"vdi_introduce",   file_vdi_introduce  },
-    {"vdi_delete",      file_vdi_delete     },
-    {"vdi_attach",      file_vdi_attach     },
-    {"vdi_detach",      file_vdi_detach     },
-    {"vdi_activate",    file_vdi_activate   },
-    {"vdi_deactivate",  file_vdi_deactivate },
-    {"vdi_snapshot",    file_vdi_snapshot   },
-    {"vdi_clone",       file_vdi_clone      },
-    {"vdi_resize",      file_vdi_resize     },
-    {"vdi_update",      file_vdi_update     },
+    FOLDER_CALLS,
+    {"sr_create", folder_sr_create},
+    {"sr_delete", folder_sr_delete},
+    {"sr_attach", folder_sr_attach},
+    {"sr_detach", folder_sr_detach},
+    {"sr_probe",  sr_probe        },
     {NULL},
 };
 /* clang-format on */
@@ -51,6 +60,7 @@ static const DriverInfo info = {
     .image_formats = image_formats,
     .config = config,
     .calls = calls,
+    .locate = locate,
 };
 
 int

@@ -287,6 +287,20 @@ find_call(const DriverInfo *info, const char *name)
 }
 
 static Value *
+run_located(const DriverInfo *info, const DriverCallInfo *call_info, const DriverCall *call,
+            DriverRequest *request, GError **error)
+{
+    g_autofree char *folder = NULL;
+    if (info->locate != NULL && call_info->object != DRIVER_OBJECT_NONE) {
+        folder = info->locate(request, error);
+        if (folder == NULL)
+            return NULL;
+        request->folder = folder;
+    }
+    return call->run(request, error);
+}
+
+static Value *
 dispatch(const DriverInfo *info, const XmlrpcCall *parsed, GError **error)
 {
     if (g_str_equal(parsed->method, "sr_get_driver_info"))
@@ -306,7 +320,7 @@ dispatch(const DriverInfo *info, const XmlrpcCall *parsed, GError **error)
     DriverRequest request;
     if (!read_request(info, call_info, value_array_get(parsed->params, 0), &request, error))
         return NULL;
-    return call->run(&request, error);
+    return run_located(info, call_info, call, &request, error);
 }
 
 static Value *

@@ -39,6 +39,7 @@ typedef struct DriverRequest {
     const char *vdi_location; /* NULL without a disk */
     const char *vdi_type;     /* "" when not told */
     const char *new_uuid;     /* "" when not told */
+    const char *folder;       /* what the driver's locate() answered; NULL without one */
     const Value *device_config;
     const Value *vdi_sm_config; /* empty map when not told */
     const Value *args;          /* array of strings, at least as many as the table asks for */
@@ -63,6 +64,10 @@ typedef struct DriverCall {
     DriverFunction run;
 } DriverCall;
 
+/* Where on this host the files of the request's SR are, or will be once it is attached; freed by the caller.
+ * NULL and a fault on failure. */
+typedef char *(*DriverLocate)(const DriverRequest *request, GError **error);
+
 /* One key of device_config. */
 typedef struct DriverConfigKey {
     const char *name;
@@ -78,6 +83,7 @@ typedef struct DriverInfo {
     const char *const *image_formats; /* NULL-terminated */
     const DriverConfigKey *config;    /* ends with name NULL */
     const DriverCall *calls;          /* ends with name NULL; sr_get_driver_info is the library's */
+    DriverLocate locate;              /* (nullable) asked before each call on an SR or disk */
 } DriverInfo;
 
 /** driver_main: the exit status: 0 whenever a reply was printed, faults included; 2 on wrong usage. */

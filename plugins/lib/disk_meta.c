@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reads and writes sidecars. They are JSON so that an administrator can read them. */
-#include "file/metadata.h"
+#include "lib/disk_meta.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,53 +23,53 @@ static const struct TextMember {
     gsize offset;
     const char *fallback;
 } text_members[] = {
-    {"name_label",       G_STRUCT_OFFSET(FileMeta, name_label),       ""     },
-    {"name_description", G_STRUCT_OFFSET(FileMeta, name_description), ""     },
-    {"type",             G_STRUCT_OFFSET(FileMeta, type),             "user" },
-    {"snapshot_of",      G_STRUCT_OFFSET(FileMeta, snapshot_of),      ""     },
-    {"snapshot_time",    G_STRUCT_OFFSET(FileMeta, snapshot_time),    NO_TIME},
+    {"name_label",       G_STRUCT_OFFSET(DiskMeta, name_label),       ""     },
+    {"name_description", G_STRUCT_OFFSET(DiskMeta, name_description), ""     },
+    {"type",             G_STRUCT_OFFSET(DiskMeta, type),             "user" },
+    {"snapshot_of",      G_STRUCT_OFFSET(DiskMeta, snapshot_of),      ""     },
+    {"snapshot_time",    G_STRUCT_OFFSET(DiskMeta, snapshot_time),    NO_TIME},
 };
 static const struct FlagMember {
     const char *key;
     gsize offset;
 } flag_members[] = {
-    {"read_only",     G_STRUCT_OFFSET(FileMeta, is_read_only) },
-    {"sharable",      G_STRUCT_OFFSET(FileMeta, is_sharable)  },
-    {"is_a_snapshot", G_STRUCT_OFFSET(FileMeta, is_a_snapshot)},
-    {"hidden",        G_STRUCT_OFFSET(FileMeta, is_hidden)    },
+    {"read_only",     G_STRUCT_OFFSET(DiskMeta, is_read_only) },
+    {"sharable",      G_STRUCT_OFFSET(DiskMeta, is_sharable)  },
+    {"is_a_snapshot", G_STRUCT_OFFSET(DiskMeta, is_a_snapshot)},
+    {"hidden",        G_STRUCT_OFFSET(DiskMeta, is_hidden)    },
 };
 /* clang-format on */
 
 static char **
-text_of(const FileMeta *meta, const struct TextMember *member)
+text_of(const DiskMeta *meta, const struct TextMember *member)
 {
     return (char **)G_STRUCT_MEMBER_P(meta, member->offset);
 }
 
 static gboolean *
-flag_of(const FileMeta *meta, const struct FlagMember *member)
+flag_of(const DiskMeta *meta, const struct FlagMember *member)
 {
     return (gboolean *)G_STRUCT_MEMBER_P(meta, member->offset);
 }
 
 void
-file_meta_init(FileMeta *meta)
+disk_meta_init(DiskMeta *meta)
 {
-    *meta = (FileMeta){.sm_config = value_map_empty()};
+    *meta = (DiskMeta){.sm_config = value_map_empty()};
     for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++)
         *text_of(meta, &text_members[i]) = g_strdup(text_members[i].fallback);
 }
 
 void
-file_meta_init_base(FileMeta *meta)
+disk_meta_init_base(DiskMeta *meta)
 {
-    file_meta_init(meta);
+    disk_meta_init(meta);
     meta->is_hidden = TRUE;
     meta->is_read_only = TRUE;
 }
 
 void
-file_meta_clear(FileMeta *meta)
+disk_meta_clear(DiskMeta *meta)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++)
         g_clear_pointer(text_of(meta, &text_members[i]), g_free);
@@ -77,7 +77,7 @@ file_meta_clear(FileMeta *meta)
 }
 
 void
-file_meta_copy(const FileMeta *meta, FileMeta *ret_meta)
+disk_meta_copy(const DiskMeta *meta, DiskMeta *ret_meta)
 {
     *ret_meta = *meta;
     for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++)
@@ -98,9 +98,9 @@ string_map_or_empty(const Value *map)
 }
 
 static void
-meta_from_value(const Value *value, FileMeta *meta)
+meta_from_value(const Value *value, DiskMeta *meta)
 {
-    *meta = (FileMeta){0};
+    *meta = (DiskMeta){0};
     for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++) {
         const struct TextMember *member = &text_members[i];
         *text_of(meta, member) = g_strdup(value_map_get_string(value, member->key, member->fallback));
@@ -114,7 +114,7 @@ meta_from_value(const Value *value, FileMeta *meta)
 }
 
 gboolean
-file_meta_read(const char *path, FileMeta *ret_meta, GError **error)
+disk_meta_read(const char *path, DiskMeta *ret_meta, GError **error)
 {
     g_autofree char *text = NULL;
     gsize length = 0;
@@ -134,7 +134,7 @@ file_meta_read(const char *path, FileMeta *ret_meta, GError **error)
 
 /* The text of a sidecar; freed by the caller. */
 static GString *
-meta_to_text(const FileMeta *meta)
+meta_to_text(const DiskMeta *meta)
 {
     g_autoptr(Value) value = value_map_new(10);
     for (gsize i = 0; i < G_N_ELEMENTS(text_members); i++)
@@ -150,7 +150,7 @@ meta_to_text(const FileMeta *meta)
 }
 
 gboolean
-file_meta_write(const char *path, const FileMeta *meta, GError **error)
+disk_meta_write(const char *path, const DiskMeta *meta, GError **error)
 {
     g_autoptr(GString) text = meta_to_text(meta);
     return base_file_write(path, text->str, text->len, 0644, error);
@@ -170,7 +170,7 @@ write_and_sync(const char *path, const GString *text, GError **error)
 }
 
 gboolean
-file_meta_prepare(const char *path, const FileMeta *meta, GError **error)
+disk_meta_prepare(const char *path, const DiskMeta *meta, GError **error)
 {
     g_autofree char *folder = g_path_get_dirname(path);
     g_autofree char *name = g_path_get_basename(path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reads the folder into entries and counts who reads from whom; removes what nothing needs. */
-#include "file/catalog.h"
+#include "lib/folder/catalog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,20 +16,20 @@
 static void
 entry_free(gpointer data)
 {
-    FileEntry *entry = data;
+    FolderEntry *entry = data;
     g_free(entry->uuid);
     image_info_clear(&entry->info);
     g_free(entry);
 }
 
 gboolean
-file_entry_has_image(const FileEntry *entry)
+folder_entry_has_image(const FolderEntry *entry)
 {
     return entry->has[IMAGE_FORMAT_QCOW2] || entry->has[IMAGE_FORMAT_RAW];
 }
 
 void
-file_catalog_clear(FileCatalog *catalog)
+folder_catalog_clear(FolderCatalog *catalog)
 {
     g_clear_pointer(&catalog->by_uuid, g_hash_table_unref);
     g_clear_pointer(&catalog->children, g_hash_table_unref);
@@ -39,13 +39,13 @@ file_catalog_clear(FileCatalog *catalog)
 
 /* ---- Reading ---- */
 
-static FileEntry *
-find_or_add(FileCatalog *catalog, const char *uuid)
+static FolderEntry *
+find_or_add(FolderCatalog *catalog, const char *uuid)
 {
-    FileEntry *entry = g_hash_table_lookup(catalog->by_uuid, uuid);
+    FolderEntry *entry = g_hash_table_lookup(catalog->by_uuid, uuid);
     if (entry != NULL)
         return entry;
-    entry = g_new0(FileEntry, 1);
+    entry = g_new0(FolderEntry, 1);
     entry->uuid = g_strdup(uuid);
     g_ptr_array_add(catalog->entries, entry);
     g_hash_table_insert(catalog->by_uuid, entry->uuid, entry);
@@ -73,12 +73,12 @@ is_unfinished(const char *name)
 }
 
 static void
-add_name(FileCatalog *catalog, const char *name)
+add_name(FolderCatalog *catalog, const char *name)
 {
     g_autofree char *uuid = NULL;
     ImageFormat format;
 
-    if (file_store_parse_image_name(name, &uuid, &format))
+    if (folder_store_parse_image_name(name, &uuid, &format))
         find_or_add(catalog, uuid)->has[format] = TRUE;
     else if (has_uuid_and_suffix(name, ".json", &uuid))
         find_or_add(catalog, uuid)->has_sidecar = TRUE;
@@ -97,25 +97,25 @@ parent_of(const ImageInfo *info)
     ImageFormat format;
     char *uuid = NULL;
     if (info->backing != NULL)
-        file_store_parse_image_name(info->backing, &uuid, &format);
+        folder_store_parse_image_name(info->backing, &uuid, &format);
     return uuid;
 }
 
 static void
-count_child(FileCatalog *catalog, const ImageInfo *info, int change)
+count_child(FolderCatalog *catalog, const ImageInfo *info, int change)
 {
     char *parent = parent_of(info);
     if (parent == NULL)
         return;
-    guint count = file_catalog_children(catalog, parent) + (guint)change;
+    guint count = folder_catalog_children(catalog, parent) + (guint)change;
     g_hash_table_insert(catalog->children, parent, GUINT_TO_POINTER(count));
 }
 
 static void
-read_header(const FileStore *store, FileCatalog *catalog, FileEntry *entry)
+read_header(const FolderStore *store, FolderCatalog *catalog, FolderEntry *entry)
 {
     ImageFormat format = entry->has[IMAGE_FORMAT_QCOW2] ? IMAGE_FORMAT_QCOW2 : IMAGE_FORMAT_RAW;
-    g_autofree char *path = file_store_path(store, entry->uuid, image_format_name(format));
+    g_autofree char *path = folder_store_path(store, entry->uuid, image_format_name(format));
     g_autoptr(GError) error = NULL;
 
     entry->is_readable = image_read(path, format, &entry->info, &error);
@@ -130,19 +130,19 @@ read_header(const FileStore *store, FileCatalog *catalog, FileEntry *entry)
 static int
 compare_entries(gconstpointer a, gconstpointer b)
 {
-    const FileEntry *one = *(FileEntry *const *)a;
-    const FileEntry *other = *(FileEntry *const *)b;
+    const FolderEntry *one = *(FolderEntry *const *)a;
+    const FolderEntry *other = *(FolderEntry *const *)b;
     return strcmp(one->uuid, other->uuid);
 }
 
 gboolean
-file_catalog_read(const FileStore *store, FileCatalog *ret_catalog, GError **error)
+folder_catalog_read(const FolderStore *store, FolderCatalog *ret_catalog, GError **error)
 {
     g_autoptr(GDir) dir = g_dir_open(store->path, 0, error);
     if (dir == NULL)
         return driver_fault_from(error, DRIVER_ERROR_SR_SCAN);
 
-    FileCatalog catalog = {
+    FolderCatalog catalog = {
         .entries = g_ptr_array_new_with_free_func(entry_free),
         .by_uuid = g_hash_table_new(g_str_hash, g_str_equal),
         .children = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
@@ -153,8 +153,8 @@ file_catalog_read(const FileStore *store, FileCatalog *ret_catalog, GError **err
         add_name(&catalog, name);
     g_ptr_array_sort(catalog.entries, compare_entries);
     for (guint i = 0; i < catalog.entries->len; i++) {
-        FileEntry *entry = catalog.entries->pdata[i];
-        if (file_entry_has_image(entry))
+        FolderEntry *entry = catalog.entries->pdata[i];
+        if (folder_entry_has_image(entry))
             read_header(store, &catalog, entry);
     }
     *ret_catalog = catalog;
@@ -162,7 +162,7 @@ file_catalog_read(const FileStore *store, FileCatalog *ret_catalog, GError **err
 }
 
 guint
-file_catalog_children(const FileCatalog *catalog, const char *uuid)
+folder_catalog_children(const FolderCatalog *catalog, const char *uuid)
 {
     return GPOINTER_TO_UINT(g_hash_table_lookup(catalog->children, uuid));
 }
@@ -170,9 +170,9 @@ file_catalog_children(const FileCatalog *catalog, const char *uuid)
 /* ---- Removing ---- */
 
 static gboolean
-remove_file(const FileStore *store, const char *uuid, const char *suffix, GError **error)
+remove_file(const FolderStore *store, const char *uuid, const char *suffix, GError **error)
 {
-    g_autofree char *path = file_store_path(store, uuid, suffix);
+    g_autofree char *path = folder_store_path(store, uuid, suffix);
     if (base_file_remove(path, error))
         return TRUE;
     return driver_fault_from(error, DRIVER_ERROR_VDI_REMOVE);
@@ -180,7 +180,7 @@ remove_file(const FileStore *store, const char *uuid, const char *suffix, GError
 
 /* The image first: a sidecar alone is rubbish, an image alone would be taken for a new disk. */
 static gboolean
-remove_one(FileCatalog *catalog, const FileStore *store, FileEntry *entry, GError **error)
+remove_one(FolderCatalog *catalog, const FolderStore *store, FolderEntry *entry, GError **error)
 {
     for (ImageFormat format = 0; format < IMAGE_FORMAT_N; format++) {
         if (!remove_file(store, entry->uuid, image_format_name(format), error))
@@ -198,24 +198,24 @@ remove_one(FileCatalog *catalog, const FileStore *store, FileEntry *entry, GErro
 }
 
 /* A hidden base that nothing reads from; NULL for anything else. */
-static FileEntry *
-find_useless_base(const FileCatalog *catalog, const FileStore *store, const char *uuid)
+static FolderEntry *
+find_useless_base(const FolderCatalog *catalog, const FolderStore *store, const char *uuid)
 {
-    FileEntry *entry = uuid == NULL ? NULL : g_hash_table_lookup(catalog->by_uuid, uuid);
-    g_auto(FileMeta) meta = {0};
+    FolderEntry *entry = uuid == NULL ? NULL : g_hash_table_lookup(catalog->by_uuid, uuid);
+    g_auto(DiskMeta) meta = {0};
 
     if (entry == NULL || !entry->is_readable || !catalog->is_complete ||
-        file_catalog_children(catalog, uuid) > 0)
+        folder_catalog_children(catalog, uuid) > 0)
         return NULL;
-    return file_store_meta(store, uuid, &meta, NULL) && meta.is_hidden ? entry : NULL;
+    return folder_store_meta(store, uuid, &meta, NULL) && meta.is_hidden ? entry : NULL;
 }
 
 /* Without it, a base that lost its last reader to a removal would look like one whose reader somebody has
  * moved away for a while. */
 static gboolean
-mark_deleting(const FileStore *store, const char *uuid, GError **error)
+mark_deleting(const FolderStore *store, const char *uuid, GError **error)
 {
-    g_autofree char *path = file_store_path(store, uuid, "deleting");
+    g_autofree char *path = folder_store_path(store, uuid, "deleting");
     auto_fd fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return driver_fault(error, DRIVER_ERROR_VDI_REMOVE, "make '%s': %s", path, g_strerror(errno));
@@ -223,10 +223,11 @@ mark_deleting(const FileStore *store, const char *uuid, GError **error)
 }
 
 gboolean
-file_catalog_remove_image(FileCatalog *catalog, const FileStore *store, const char *uuid, GError **error)
+folder_catalog_remove_image(FolderCatalog *catalog, const FolderStore *store, const char *uuid,
+                            GError **error)
 {
-    FileEntry *entry = g_hash_table_lookup(catalog->by_uuid, uuid);
-    FileEntry *first = entry;
+    FolderEntry *entry = g_hash_table_lookup(catalog->by_uuid, uuid);
+    FolderEntry *first = entry;
     if (!mark_deleting(store, uuid, error))
         return FALSE;
     while (entry != NULL) {

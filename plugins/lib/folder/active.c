@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reads and writes activation marks: {"<host_ref>": {"boot": "<boot id>", "writable": true}, ...}. */
-#include "file/active.h"
+#include "lib/folder/active.h"
 
 #include "base/error.h"
 #include "base/file.h"
@@ -35,9 +35,9 @@ is_stale(const Value *mark, const char *boot)
 
 /* The marks that count, by host; those of @host from before its reboot are left out. (transfer full) */
 static Value *
-read_marks(const FileStore *store, const char *uuid, const char *host, GError **error)
+read_marks(const FolderStore *store, const char *uuid, const char *host, GError **error)
 {
-    g_autofree char *path = file_store_path(store, uuid, "active");
+    g_autofree char *path = folder_store_path(store, uuid, "active");
     g_autofree char *text = NULL;
     g_autoptr(GError) failure = NULL;
     gsize length = 0;
@@ -64,9 +64,9 @@ read_marks(const FileStore *store, const char *uuid, const char *host, GError **
 }
 
 static gboolean
-write_marks(const FileStore *store, const char *uuid, const Value *marks, GError **error)
+write_marks(const FolderStore *store, const char *uuid, const Value *marks, GError **error)
 {
-    g_autofree char *path = file_store_path(store, uuid, "active");
+    g_autofree char *path = folder_store_path(store, uuid, "active");
     g_autoptr(GString) text = g_string_new(NULL);
     json_write_value(text, marks);
 
@@ -89,8 +89,8 @@ find_opponent(const Value *marks, const char *host, gboolean is_writable)
 }
 
 gboolean
-file_active_set(const FileStore *store, const char *uuid, const char *host, gboolean is_writable,
-                gboolean is_sharable, GError **error)
+folder_active_set(const FolderStore *store, const char *uuid, const char *host, gboolean is_writable,
+                  gboolean is_sharable, GError **error)
 {
     g_autoptr(Value) marks = read_marks(store, uuid, host, error);
     if (marks == NULL)
@@ -112,7 +112,7 @@ file_active_set(const FileStore *store, const char *uuid, const char *host, gboo
 }
 
 gboolean
-file_active_clear(const FileStore *store, const char *uuid, const char *host, GError **error)
+folder_active_clear(const FolderStore *store, const char *uuid, const char *host, GError **error)
 {
     g_autoptr(Value) marks = read_marks(store, uuid, host, error);
     if (marks == NULL)
@@ -122,8 +122,8 @@ file_active_clear(const FileStore *store, const char *uuid, const char *host, GE
 }
 
 gboolean
-file_active_check(const FileStore *store, const char *uuid, const char *host, gboolean readers_too,
-                  GError **error)
+folder_active_check(const FolderStore *store, const char *uuid, const char *host, gboolean readers_too,
+                    GError **error)
 {
     g_autoptr(Value) marks = read_marks(store, uuid, host, error);
     if (marks == NULL)
@@ -137,7 +137,7 @@ file_active_check(const FileStore *store, const char *uuid, const char *host, gb
 }
 
 gboolean
-file_active_is_set(const FileStore *store, const char *uuid, const char *host)
+folder_active_is_set(const FolderStore *store, const char *uuid, const char *host)
 {
     g_autoptr(Value) marks = read_marks(store, uuid, host, NULL);
     return marks != NULL && value_map_get(marks, host) != NULL;

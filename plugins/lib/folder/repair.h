@@ -2,14 +2,14 @@
 /* Brings a folder back into order after a crash, and takes up images that were put there by hand. */
 #pragma once
 
-#include "file/catalog.h"
+#include "lib/folder/catalog.h"
 
 /**
- * file_repair:
+ * folder_repair:
  * @catalog: of @store, which is locked exclusively; kept up to date
  *
  * Removes what a call that never answered left: temporary files, sidecars without image, bases nothing reads
  * from, and the raw file of a disk that has become an overlay. An image without sidecar and without backing
  * file gets a sidecar; anything it does not understand is left as it is.
  */
-gboolean file_repair(const FileStore *store, FileCatalog *catalog, GError **error);
+gboolean folder_repair(const FolderStore *store, FolderCatalog *catalog, GError **error);

@@ -2,11 +2,11 @@
 /* Making a second disk with the content of the first: what snapshot and clone have in common. */
 #pragma once
 
-#include "file/store.h"
+#include "lib/folder/store.h"
 #include "lib/tables.h"
 
 /**
- * file_fork:
+ * folder_fork:
  * @uuid: the disk; not activated for writing
  * @new_uuid: of the disk to make
  * @new_meta: its sidecar
@@ -15,5 +15,5 @@
  * The store is locked exclusively. When it fails, and after a crash once repaired, @uuid has the content it
  * had.
  */
-gboolean file_fork(const FileStore *store, const char *uuid, const char *new_uuid, const FileMeta *new_meta,
-                   DriverErrorCode code, GError **error);
+gboolean folder_fork(const FolderStore *store, const char *uuid, const char *new_uuid,
+                     const DiskMeta *new_meta, DriverErrorCode code, GError **error);

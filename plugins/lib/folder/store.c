@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Names and single files of a file SR's folder. Lists of them are in catalog.c. */
-#include "file/store.h"
+#include "lib/folder/store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 /* ---- The folder ---- */
 
 void
-file_store_clear(FileStore *store)
+folder_store_clear(FolderStore *store)
 {
     g_clear_pointer(&store->path, g_free);
     g_clear_pointer(&store->sr_uuid, g_free);
@@ -30,7 +30,7 @@ file_store_clear(FileStore *store)
 static Value *
 read_marker(const char *path, GError **error)
 {
-    g_autofree char *marker = g_build_filename(path, FILE_STORE_MARKER, NULL);
+    g_autofree char *marker = g_build_filename(path, FOLDER_STORE_MARKER, NULL);
     g_autofree char *text = NULL;
     gsize length = 0;
 
@@ -47,7 +47,7 @@ read_marker(const char *path, GError **error)
 }
 
 char *
-file_store_read_marker(const char *path, gboolean *ret_is_made, GError **error)
+folder_store_read_marker(const char *path, gboolean *ret_is_made, GError **error)
 {
     g_autoptr(Value) value = read_marker(path, error);
     if (value == NULL) {
@@ -62,9 +62,9 @@ file_store_read_marker(const char *path, gboolean *ret_is_made, GError **error)
 }
 
 gboolean
-file_store_write_marker(const char *path, const char *sr_uuid, gboolean is_made, GError **error)
+folder_store_write_marker(const char *path, const char *sr_uuid, gboolean is_made, GError **error)
 {
-    g_autofree char *marker = g_build_filename(path, FILE_STORE_MARKER, NULL);
+    g_autofree char *marker = g_build_filename(path, FOLDER_STORE_MARKER, NULL);
     g_autoptr(Value) value = value_map_new(2);
     value_map_set(value, "uuid", value_string(sr_uuid));
     value_map_set(value, "made_folder", value_bool(is_made));
@@ -80,7 +80,7 @@ file_store_write_marker(const char *path, const char *sr_uuid, gboolean is_made,
 static gboolean
 check_marker(const char *path, const char *sr_uuid, GError **error)
 {
-    g_autofree char *uuid = file_store_read_marker(path, NULL, error);
+    g_autofree char *uuid = folder_store_read_marker(path, NULL, error);
     if (uuid == NULL)
         return FALSE;
     if (g_ascii_strcasecmp(uuid, sr_uuid) != 0)
@@ -89,39 +89,45 @@ check_marker(const char *path, const char *sr_uuid, GError **error)
 }
 
 gboolean
-file_store_open(const char *path, const char *sr_uuid, gboolean is_exclusive, FileStore *ret_store,
-                GError **error)
+folder_store_open(const char *path, const char *sr_uuid, gboolean is_exclusive, FolderStore *ret_store,
+                  GError **error)
 {
     /* Looked at before the lock, so that nothing is made in a folder that is no SR, and behind it: it may be
      * gone. */
     if (!check_marker(path, sr_uuid, error))
         return FALSE;
 
-    g_auto(FileStore) store = {.path = g_strdup(path), .sr_uuid = g_strdup(sr_uuid), .lock = -1};
-    g_autofree char *lock = g_build_filename(path, FILE_STORE_LOCK, NULL);
+    g_auto(FolderStore) store = {.path = g_strdup(path), .sr_uuid = g_strdup(sr_uuid), .lock = -1};
+    g_autofree char *lock = g_build_filename(path, FOLDER_STORE_LOCK, NULL);
     if (!driver_lock(lock, is_exclusive, &store.lock, error) || !check_marker(path, sr_uuid, error))
         return FALSE;
     *ret_store = store;
-    store = (FileStore){.lock = -1};
+    store = (FolderStore){.lock = -1};
     return TRUE;
+}
+
+gboolean
+folder_open(const DriverRequest *request, gboolean is_exclusive, FolderStore *ret_store, GError **error)
+{
+    return folder_store_open(request->folder, request->sr_uuid, is_exclusive, ret_store, error);
 }
 
 /* ---- Names ---- */
 
 char *
-file_store_path(const FileStore *store, const char *uuid, const char *suffix)
+folder_store_path(const FolderStore *store, const char *uuid, const char *suffix)
 {
     return g_strconcat(store->path, "/", uuid, ".", suffix, NULL);
 }
 
 char *
-file_store_image_name(const char *uuid, ImageFormat format)
+folder_store_image_name(const char *uuid, ImageFormat format)
 {
     return g_strconcat(uuid, ".", image_format_name(format), NULL);
 }
 
 gboolean
-file_store_parse_image_name(const char *name, char **ret_uuid, ImageFormat *ret_format)
+folder_store_parse_image_name(const char *name, char **ret_uuid, ImageFormat *ret_format)
 {
     const char *dot = strrchr(name, '.');
     if (dot == NULL || dot - name != UUID_TEXT_LENGTH)
@@ -141,11 +147,11 @@ file_store_parse_image_name(const char *name, char **ret_uuid, ImageFormat *ret_
 /* ---- One disk ---- */
 
 gboolean
-file_store_find(const FileStore *store, const char *uuid, ImageFormat *ret_format, GError **error)
+folder_store_find(const FolderStore *store, const char *uuid, ImageFormat *ret_format, GError **error)
 {
     for (ImageFormat format = 0; format < IMAGE_FORMAT_N; format++) {
         struct stat status;
-        g_autofree char *path = file_store_path(store, uuid, image_format_name(format));
+        g_autofree char *path = folder_store_path(store, uuid, image_format_name(format));
         if (lstat(path, &status) == 0) {
             *ret_format = format;
             return TRUE;
@@ -155,40 +161,40 @@ file_store_find(const FileStore *store, const char *uuid, ImageFormat *ret_forma
 }
 
 gboolean
-file_store_image(const FileStore *store, const char *uuid, ImageInfo *ret_info, GError **error)
+folder_store_image(const FolderStore *store, const char *uuid, ImageInfo *ret_info, GError **error)
 {
     ImageFormat format;
-    if (!file_store_find(store, uuid, &format, error))
+    if (!folder_store_find(store, uuid, &format, error))
         return FALSE;
-    g_autofree char *path = file_store_path(store, uuid, image_format_name(format));
+    g_autofree char *path = folder_store_path(store, uuid, image_format_name(format));
     return image_read(path, format, ret_info, error);
 }
 
 gboolean
-file_store_meta(const FileStore *store, const char *uuid, FileMeta *ret_meta, GError **error)
+folder_store_meta(const FolderStore *store, const char *uuid, DiskMeta *ret_meta, GError **error)
 {
-    g_autofree char *path = file_store_path(store, uuid, "json");
-    if (file_meta_read(path, ret_meta, error))
+    g_autofree char *path = folder_store_path(store, uuid, "json");
+    if (disk_meta_read(path, ret_meta, error))
         return TRUE;
     return driver_fault_from(error, DRIVER_ERROR_VDI_LOAD);
 }
 
 gboolean
-file_store_visible(const FileStore *store, const char *uuid, FileMeta *ret_meta, GError **error)
+folder_store_visible(const FolderStore *store, const char *uuid, DiskMeta *ret_meta, GError **error)
 {
     ImageFormat format;
-    g_auto(FileMeta) meta = {0};
-    if (!file_store_find(store, uuid, &format, error) || !file_store_meta(store, uuid, &meta, error))
+    g_auto(DiskMeta) meta = {0};
+    if (!folder_store_find(store, uuid, &format, error) || !folder_store_meta(store, uuid, &meta, error))
         return FALSE;
     if (meta.is_hidden)
         return driver_fault(error, DRIVER_ERROR_VDI_MISSING, "%s is a hidden base", uuid);
     *ret_meta = meta;
-    meta = (FileMeta){0};
+    meta = (DiskMeta){0};
     return TRUE;
 }
 
 gboolean
-file_store_rename(const FileStore *store, const char *from, const char *to, GError **error)
+folder_store_rename(const FolderStore *store, const char *from, const char *to, GError **error)
 {
     g_autofree char *source = g_build_filename(store->path, from, NULL);
     g_autofree char *target = g_build_filename(store->path, to, NULL);
@@ -198,12 +204,12 @@ file_store_rename(const FileStore *store, const char *from, const char *to, GErr
 }
 
 Value *
-file_store_vdi_value(const char *uuid, const ImageInfo *info, const FileMeta *meta)
+folder_store_vdi_value(const char *uuid, const ImageInfo *info, const DiskMeta *meta)
 {
     ImageFormat format;
     g_autofree char *parent = NULL;
     if (info->backing != NULL)
-        file_store_parse_image_name(info->backing, &parent, &format);
+        folder_store_parse_image_name(info->backing, &parent, &format);
 
     DriverVdi vdi = {
         .uuid = uuid,

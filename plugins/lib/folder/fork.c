@@ -10,7 +10,7 @@
  *
  * The order of the steps is what makes it safe: until the rename in step 5, D's name is D's file; from then
  * on B's is, and D reads from it. What is left by a crash is listed in repair.c. */
-#include "file/fork.h"
+#include "lib/folder/fork.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@
 
 /* One fork under way. Names are without the folder. */
 typedef struct Fork {
-    const FileStore *store;
+    const FolderStore *store;
     ImageInfo source; /* D */
     char *source_name;
     char *target_name; /* D's name as an overlay: <uuid>.qcow2 */
@@ -52,24 +52,24 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fork, fork_clear)
 static void
 name_files(Fork *fork, const char *uuid, const char *new_uuid)
 {
-    fork->source_name = file_store_image_name(uuid, fork->source.format);
-    fork->target_name = file_store_image_name(uuid, IMAGE_FORMAT_QCOW2);
-    fork->new_name = file_store_image_name(new_uuid, IMAGE_FORMAT_QCOW2);
+    fork->source_name = folder_store_image_name(uuid, fork->source.format);
+    fork->target_name = folder_store_image_name(uuid, IMAGE_FORMAT_QCOW2);
+    fork->new_name = folder_store_image_name(new_uuid, IMAGE_FORMAT_QCOW2);
     fork->base_uuid = base_uuid_new();
-    fork->base_name = file_store_image_name(fork->base_uuid, fork->source.format);
+    fork->base_name = folder_store_image_name(fork->base_uuid, fork->source.format);
     fork->target_temporary = g_strconcat(fork->target_name, NEW_SUFFIX, NULL);
     fork->new_temporary = g_strconcat(fork->new_name, NEW_SUFFIX, NULL);
 }
 
 static gboolean
-prepare_meta(const FileStore *store, const char *uuid, const FileMeta *meta, GError **error)
+prepare_meta(const FolderStore *store, const char *uuid, const DiskMeta *meta, GError **error)
 {
-    g_autofree char *path = file_store_path(store, uuid, "json");
-    return file_meta_prepare(path, meta, error);
+    g_autofree char *path = folder_store_path(store, uuid, "json");
+    return disk_meta_prepare(path, meta, error);
 }
 
 static gboolean
-link_in(const FileStore *store, const char *from, const char *to, GError **error)
+link_in(const FolderStore *store, const char *from, const char *to, GError **error)
 {
     g_autofree char *source = g_build_filename(store->path, from, NULL);
     g_autofree char *target = g_build_filename(store->path, to, NULL);
@@ -79,14 +79,14 @@ link_in(const FileStore *store, const char *from, const char *to, GError **error
 }
 
 static void
-unlink_in(const FileStore *store, const char *name)
+unlink_in(const FolderStore *store, const char *name)
 {
     g_autofree char *path = g_build_filename(store->path, name, NULL);
     unlink(path);
 }
 
 static void
-remove_sidecar(const FileStore *store, const char *uuid)
+remove_sidecar(const FolderStore *store, const char *uuid)
 {
     g_autofree char *name = g_strconcat(uuid, ".json", NULL);
     unlink_in(store, name);
@@ -108,7 +108,7 @@ static gboolean
 base_format(const char *backing, ImageFormat *ret_format, GError **error)
 {
     g_autofree char *uuid = NULL;
-    if (file_store_parse_image_name(backing, &uuid, ret_format))
+    if (folder_store_parse_image_name(backing, &uuid, ret_format))
         return TRUE;
     return driver_fault(error, DRIVER_ERROR_VDI_LOAD, "'%s' is no base of this SR", backing);
 }
@@ -128,9 +128,9 @@ start_sibling(const Fork *fork, GError **error)
 }
 
 static gboolean
-fork_empty(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GError **error)
+fork_empty(const Fork *fork, const char *new_uuid, const DiskMeta *new_meta, GError **error)
 {
-    const FileStore *store = fork->store;
+    const FolderStore *store = fork->store;
     ImageJob *job = start_sibling(fork, error);
     if (job == NULL)
         return FALSE;
@@ -138,7 +138,7 @@ fork_empty(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GEr
     gboolean is_written = prepare_meta(store, new_uuid, new_meta, error);
     gboolean is_made = image_job_finish(job, is_written ? error : NULL);
     gboolean is_done = is_written && is_made &&
-                       file_store_rename(store, fork->new_temporary, fork->new_name, error) &&
+                       folder_store_rename(store, fork->new_temporary, fork->new_name, error) &&
                        base_dir_sync(store->path, error);
     if (!is_done)
         remove_new(fork, new_uuid);
@@ -149,11 +149,11 @@ fork_empty(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GEr
 
 /* Steps 1 and 2: the sidecars, then B's name for D's file, on disk before D's name leads elsewhere. */
 static gboolean
-make_base(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GError **error)
+make_base(const Fork *fork, const char *new_uuid, const DiskMeta *new_meta, GError **error)
 {
-    const FileStore *store = fork->store;
-    g_auto(FileMeta) base_meta = {0};
-    file_meta_init_base(&base_meta);
+    const FolderStore *store = fork->store;
+    g_auto(DiskMeta) base_meta = {0};
+    disk_meta_init_base(&base_meta);
 
     return prepare_meta(store, fork->base_uuid, &base_meta, error) &&
            prepare_meta(store, new_uuid, new_meta, error) &&
@@ -163,7 +163,7 @@ make_base(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GErr
 /* Steps 3 and 4, at the same time as the first two: both overlays, under temporary names. They are equal, so
  * the second is a copy. */
 static gboolean
-prepare_fork(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GError **error)
+prepare_fork(const Fork *fork, const char *new_uuid, const DiskMeta *new_meta, GError **error)
 {
     const char *folder = fork->store->path;
     ImageJob *job = image_create_overlay(folder, fork->new_temporary, fork->base_name, fork->source.format,
@@ -189,16 +189,16 @@ undo_base(const Fork *fork, const char *new_uuid)
 static gboolean
 put_overlays(const Fork *fork, const char *new_uuid, GError **error)
 {
-    const FileStore *store = fork->store;
+    const FolderStore *store = fork->store;
 
-    if (!file_store_rename(store, fork->target_temporary, fork->target_name, error)) {
+    if (!folder_store_rename(store, fork->target_temporary, fork->target_name, error)) {
         undo_base(fork, new_uuid);
         return FALSE;
     }
     gboolean is_done = base_dir_sync(store->path, error);
     if (is_done && fork->source.format != IMAGE_FORMAT_QCOW2)
         unlink_in(store, fork->source_name);
-    is_done = is_done && file_store_rename(store, fork->new_temporary, fork->new_name, error) &&
+    is_done = is_done && folder_store_rename(store, fork->new_temporary, fork->new_name, error) &&
               base_dir_sync(store->path, error);
     if (!is_done)
         remove_new(fork, new_uuid);
@@ -206,7 +206,7 @@ put_overlays(const Fork *fork, const char *new_uuid, GError **error)
 }
 
 static gboolean
-fork_full(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GError **error)
+fork_full(const Fork *fork, const char *new_uuid, const DiskMeta *new_meta, GError **error)
 {
     if (!prepare_fork(fork, new_uuid, new_meta, error)) {
         undo_base(fork, new_uuid);
@@ -216,11 +216,11 @@ fork_full(const Fork *fork, const char *new_uuid, const FileMeta *new_meta, GErr
 }
 
 gboolean
-file_fork(const FileStore *store, const char *uuid, const char *new_uuid, const FileMeta *new_meta,
-          DriverErrorCode code, GError **error)
+folder_fork(const FolderStore *store, const char *uuid, const char *new_uuid, const DiskMeta *new_meta,
+            DriverErrorCode code, GError **error)
 {
     g_auto(Fork) fork = {.store = store};
-    if (!file_store_image(store, uuid, &fork.source, error))
+    if (!folder_store_image(store, uuid, &fork.source, error))
         return FALSE;
     if (!fork.source.is_plain)
         return driver_fault(error, DRIVER_ERROR_VDI_LOAD, "%s needs more than its own file", uuid);

@@ -14,7 +14,7 @@
  * A hidden base that nothing reads from stays without such a mark: somebody may have moved the disk's image away for a
  * while. When that comes back it is taken up again, under its uuid. */
 /* clang-format on */
-#include "file/repair.h"
+#include "lib/folder/repair.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -25,7 +25,7 @@
 #include "lib/driver.h"
 
 static gboolean
-remove_named(const FileStore *store, const char *name, GError **error)
+remove_named(const FolderStore *store, const char *name, GError **error)
 {
     g_autofree char *path = g_build_filename(store->path, name, NULL);
     log_warning("removing '%s', left by a call that did not finish", path);
@@ -35,7 +35,7 @@ remove_named(const FileStore *store, const char *name, GError **error)
 }
 
 static gboolean
-remove_unfinished(const FileStore *store, const FileCatalog *catalog, GError **error)
+remove_unfinished(const FolderStore *store, const FolderCatalog *catalog, GError **error)
 {
     for (guint i = 0; i < catalog->unfinished->len; i++) {
         if (!remove_named(store, catalog->unfinished->pdata[i], error))
@@ -45,7 +45,7 @@ remove_unfinished(const FileStore *store, const FileCatalog *catalog, GError **e
 }
 
 static gboolean
-remove_orphan(const FileStore *store, FileEntry *entry, GError **error)
+remove_orphan(const FolderStore *store, FolderEntry *entry, GError **error)
 {
     g_autofree char *sidecar = g_strconcat(entry->uuid, ".json", NULL);
     g_autofree char *active = g_strconcat(entry->uuid, ".active", NULL);
@@ -68,9 +68,9 @@ is_same_file(const char *a, const char *b)
 
 /* The overlay is in place and reads from a base that is the raw file itself: the raw name is done with. */
 static gboolean
-remove_raw_twin(const FileStore *store, FileEntry *entry, GError **error)
+remove_raw_twin(const FolderStore *store, FolderEntry *entry, GError **error)
 {
-    g_autofree char *name = file_store_image_name(entry->uuid, IMAGE_FORMAT_RAW);
+    g_autofree char *name = folder_store_image_name(entry->uuid, IMAGE_FORMAT_RAW);
     g_autofree char *raw = g_build_filename(store->path, name, NULL);
 
     if (!entry->is_readable || entry->info.backing == NULL || strchr(entry->info.backing, '/') != NULL)
@@ -84,39 +84,40 @@ remove_raw_twin(const FileStore *store, FileEntry *entry, GError **error)
 
 /* Source: the design's section on security: backing files are never followed unless the SR made them. */
 static gboolean
-reads_from_own_base(const FileStore *store, const FileEntry *entry)
+reads_from_own_base(const FolderStore *store, const FolderEntry *entry)
 {
     g_autofree char *uuid = NULL;
-    g_auto(FileMeta) meta = {0};
+    g_auto(DiskMeta) meta = {0};
     ImageFormat format;
-    return entry->info.backing != NULL && file_store_parse_image_name(entry->info.backing, &uuid, &format) &&
-           file_store_meta(store, uuid, &meta, NULL) && meta.is_hidden;
+    return entry->info.backing != NULL &&
+           folder_store_parse_image_name(entry->info.backing, &uuid, &format) &&
+           folder_store_meta(store, uuid, &meta, NULL) && meta.is_hidden;
 }
 
 static gboolean
-introduce(const FileStore *store, FileEntry *entry, GError **error)
+introduce(const FolderStore *store, FolderEntry *entry, GError **error)
 {
     gboolean is_alone = entry->is_readable && entry->info.backing == NULL && entry->info.is_plain;
     if (!is_alone && !(entry->is_readable && reads_from_own_base(store, entry))) {
         log_warning("image %s in '%s' is not taken up", entry->uuid, store->path);
         return TRUE;
     }
-    g_autofree char *path = file_store_path(store, entry->uuid, "json");
-    g_auto(FileMeta) meta = {0};
-    file_meta_init(&meta);
-    if (!file_meta_write(path, &meta, error))
+    g_autofree char *path = folder_store_path(store, entry->uuid, "json");
+    g_auto(DiskMeta) meta = {0};
+    disk_meta_init(&meta);
+    if (!disk_meta_write(path, &meta, error))
         return driver_fault_from(error, DRIVER_ERROR_SR_SCAN);
     entry->has_sidecar = TRUE;
     return TRUE;
 }
 
 static gboolean
-repair_entry(const FileStore *store, FileCatalog *catalog, FileEntry *entry, GError **error)
+repair_entry(const FolderStore *store, FolderCatalog *catalog, FolderEntry *entry, GError **error)
 {
-    if (!file_entry_has_image(entry))
+    if (!folder_entry_has_image(entry))
         return remove_orphan(store, entry, error);
     if (entry->is_deleting)
-        return file_catalog_remove_image(catalog, store, entry->uuid, error);
+        return folder_catalog_remove_image(catalog, store, entry->uuid, error);
     if (entry->has[IMAGE_FORMAT_QCOW2] && entry->has[IMAGE_FORMAT_RAW] &&
         !remove_raw_twin(store, entry, error))
         return FALSE;
@@ -125,31 +126,31 @@ repair_entry(const FileStore *store, FileCatalog *catalog, FileEntry *entry, GEr
 
 /* A base that was linked and is not read from yet: the disk has the same file under its own name. */
 static gboolean
-has_second_name(const FileStore *store, const FileEntry *entry)
+has_second_name(const FolderStore *store, const FolderEntry *entry)
 {
     ImageFormat format = entry->has[IMAGE_FORMAT_QCOW2] ? IMAGE_FORMAT_QCOW2 : IMAGE_FORMAT_RAW;
-    g_autofree char *path = file_store_path(store, entry->uuid, image_format_name(format));
+    g_autofree char *path = folder_store_path(store, entry->uuid, image_format_name(format));
     struct stat status;
     return stat(path, &status) == 0 && status.st_nlink > 1;
 }
 
-/* A base may be the last reader of another: file_catalog_remove_image() goes up the chain. */
+/* A base may be the last reader of another: folder_catalog_remove_image() goes up the chain. */
 static gboolean
-remove_useless_bases(const FileStore *store, FileCatalog *catalog, gboolean was_deleting, GError **error)
+remove_useless_bases(const FolderStore *store, FolderCatalog *catalog, gboolean was_deleting, GError **error)
 {
     if (!catalog->is_complete)
         return TRUE;
     for (guint i = 0; i < catalog->entries->len; i++) {
-        const FileEntry *entry = catalog->entries->pdata[i];
-        g_auto(FileMeta) meta = {0};
-        if (!entry->is_readable || !entry->has_sidecar || file_catalog_children(catalog, entry->uuid) > 0)
+        const FolderEntry *entry = catalog->entries->pdata[i];
+        g_auto(DiskMeta) meta = {0};
+        if (!entry->is_readable || !entry->has_sidecar || folder_catalog_children(catalog, entry->uuid) > 0)
             continue;
-        if (!file_store_meta(store, entry->uuid, &meta, NULL) || !meta.is_hidden)
+        if (!folder_store_meta(store, entry->uuid, &meta, NULL) || !meta.is_hidden)
             continue;
         if (!was_deleting && !has_second_name(store, entry))
             continue;
         log_warning("removing base %s in '%s': nothing reads from it", entry->uuid, store->path);
-        if (!file_catalog_remove_image(catalog, store, entry->uuid, error))
+        if (!folder_catalog_remove_image(catalog, store, entry->uuid, error))
             return FALSE;
     }
     return TRUE;
@@ -157,10 +158,10 @@ remove_useless_bases(const FileStore *store, FileCatalog *catalog, gboolean was_
 
 /* Last, so that a repair that is cut off begins again. */
 static gboolean
-remove_marks(const FileStore *store, FileCatalog *catalog, GError **error)
+remove_marks(const FolderStore *store, FolderCatalog *catalog, GError **error)
 {
     for (guint i = 0; i < catalog->entries->len; i++) {
-        FileEntry *entry = catalog->entries->pdata[i];
+        FolderEntry *entry = catalog->entries->pdata[i];
         g_autofree char *mark = g_strconcat(entry->uuid, ".deleting", NULL);
         if (entry->is_deleting && !remove_named(store, mark, error))
             return FALSE;
@@ -170,13 +171,13 @@ remove_marks(const FileStore *store, FileCatalog *catalog, GError **error)
 }
 
 gboolean
-file_repair(const FileStore *store, FileCatalog *catalog, GError **error)
+folder_repair(const FolderStore *store, FolderCatalog *catalog, GError **error)
 {
     if (!remove_unfinished(store, catalog, error))
         return FALSE;
     gboolean was_deleting = FALSE;
     for (guint i = 0; i < catalog->entries->len; i++) {
-        FileEntry *entry = catalog->entries->pdata[i];
+        FolderEntry *entry = catalog->entries->pdata[i];
         was_deleting = was_deleting || entry->is_deleting;
         if (!repair_entry(store, catalog, entry, error))
             return FALSE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The file driver's calls on SRs. */
+/* Calls on SRs. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,10 +9,9 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/file.h"
-#include "file/active.h"
-#include "file/file.h"
-#include "file/location.h"
-#include "file/repair.h"
+#include "lib/folder/active.h"
+#include "lib/folder/folder.h"
+#include "lib/folder/repair.h"
 #include "lib/lock.h"
 
 /* Subfolders that a probe looks into. */
@@ -24,7 +23,7 @@
 static gboolean
 is_harmless_name(const char *name)
 {
-    return g_str_equal(name, FILE_STORE_LOCK) || g_str_equal(name, "lost+found") ||
+    return g_str_equal(name, FOLDER_STORE_LOCK) || g_str_equal(name, "lost+found") ||
            g_str_has_prefix(name, ".write-");
 }
 
@@ -54,27 +53,27 @@ make_folder(const char *location, gboolean *ret_is_made, GError **error)
 static gboolean
 create_in(const char *location, const char *sr_uuid, gboolean is_made, GError **error)
 {
-    g_autofree char *lock_path = g_build_filename(location, FILE_STORE_LOCK, NULL);
+    g_autofree char *lock_path = g_build_filename(location, FOLDER_STORE_LOCK, NULL);
     auto_fd lock = -1;
 
     if (!check_empty(location, error) || !driver_lock(lock_path, TRUE, &lock, error))
         return FALSE;
     /* Again behind the lock: somebody else may have made one while we waited. */
-    return check_empty(location, error) && file_store_write_marker(location, sr_uuid, is_made, error);
+    return check_empty(location, error) && folder_store_write_marker(location, sr_uuid, is_made, error);
 }
 
 Value *
-file_sr_create(const DriverRequest *request, GError **error)
+folder_sr_create(const DriverRequest *request, GError **error)
 {
-    const char *location = file_location(request, error);
+    const char *location = request->folder;
     gboolean is_made = FALSE;
-    if (location == NULL || !make_folder(location, &is_made, error))
+    if (!make_folder(location, &is_made, error))
         return NULL;
     if (create_in(location, request->sr_uuid, is_made, error))
         return value_nil();
 
     if (is_made) {
-        g_autofree char *lock_path = g_build_filename(location, FILE_STORE_LOCK, NULL);
+        g_autofree char *lock_path = g_build_filename(location, FOLDER_STORE_LOCK, NULL);
         unlink(lock_path);
         rmdir(location);
     }
@@ -84,14 +83,14 @@ file_sr_create(const DriverRequest *request, GError **error)
 /* ---- Delete ---- */
 
 static gboolean
-check_no_images(const FileStore *store, GError **error)
+check_no_images(const FolderStore *store, GError **error)
 {
-    g_auto(FileCatalog) catalog = {0};
-    if (!file_catalog_read(store, &catalog, error) || !file_repair(store, &catalog, error))
+    g_auto(FolderCatalog) catalog = {0};
+    if (!folder_catalog_read(store, &catalog, error) || !folder_repair(store, &catalog, error))
         return FALSE;
     for (guint i = 0; i < catalog.entries->len; i++) {
-        const FileEntry *entry = catalog.entries->pdata[i];
-        if (file_entry_has_image(entry))
+        const FolderEntry *entry = catalog.entries->pdata[i];
+        if (folder_entry_has_image(entry))
             return driver_fault(error, DRIVER_ERROR_SR_NOT_EMPTY, "%s", entry->uuid);
     }
     return TRUE;
@@ -101,8 +100,8 @@ check_no_images(const FileStore *store, GError **error)
 static gboolean
 remove_sr(const char *location, gboolean is_made, GError **error)
 {
-    g_autofree char *marker = g_build_filename(location, FILE_STORE_MARKER, NULL);
-    g_autofree char *lock = g_build_filename(location, FILE_STORE_LOCK, NULL);
+    g_autofree char *marker = g_build_filename(location, FOLDER_STORE_MARKER, NULL);
+    g_autofree char *lock = g_build_filename(location, FOLDER_STORE_LOCK, NULL);
 
     if (!base_file_remove(marker, error) || !base_dir_sync(location, error) || !base_file_remove(lock, error))
         return driver_fault_from(error, DRIVER_ERROR_FILE_SR_DELETE);
@@ -112,19 +111,18 @@ remove_sr(const char *location, gboolean is_made, GError **error)
 }
 
 Value *
-file_sr_delete(const DriverRequest *request, GError **error)
+folder_sr_delete(const DriverRequest *request, GError **error)
 {
-    const char *location = file_location(request, error);
+    const char *location = request->folder;
     gboolean is_made = FALSE;
-    if (location == NULL)
-        return NULL;
 
-    g_autofree char *uuid = file_store_read_marker(location, &is_made, NULL);
+    g_autofree char *uuid = folder_store_read_marker(location, &is_made, NULL);
     if (uuid == NULL && !g_file_test(location, G_FILE_TEST_EXISTS))
         return value_nil(); /* Source: storage document, sr_delete: fine when the SR does not exist */
 
-    g_auto(FileStore) store = {.lock = -1};
-    if (!file_store_open(location, request->sr_uuid, TRUE, &store, error) || !check_no_images(&store, error))
+    g_auto(FolderStore) store = {.lock = -1};
+    if (!folder_store_open(location, request->sr_uuid, TRUE, &store, error) ||
+        !check_no_images(&store, error))
         return NULL;
     return remove_sr(location, is_made, error) ? value_nil() : NULL;
 }
@@ -132,42 +130,42 @@ file_sr_delete(const DriverRequest *request, GError **error)
 /* ---- Attach and detach ---- */
 
 static gboolean
-read_and_repair(const FileStore *store, FileCatalog *ret_catalog, GError **error)
+read_and_repair(const FolderStore *store, FolderCatalog *ret_catalog, GError **error)
 {
-    return file_catalog_read(store, ret_catalog, error) && file_repair(store, ret_catalog, error);
+    return folder_catalog_read(store, ret_catalog, error) && folder_repair(store, ret_catalog, error);
 }
 
 Value *
-file_sr_attach(const DriverRequest *request, GError **error)
+folder_sr_attach(const DriverRequest *request, GError **error)
 {
-    g_auto(FileStore) store = {.lock = -1};
-    g_auto(FileCatalog) catalog = {0};
-    if (!file_open(request, TRUE, &store, error) || !read_and_repair(&store, &catalog, error))
+    g_auto(FolderStore) store = {.lock = -1};
+    g_auto(FolderCatalog) catalog = {0};
+    if (!folder_open(request, TRUE, &store, error) || !read_and_repair(&store, &catalog, error))
         return NULL;
     return value_nil();
 }
 
 static gboolean
-check_none_active(const FileStore *store, const char *host, GError **error)
+check_none_active(const FolderStore *store, const char *host, GError **error)
 {
-    g_auto(FileCatalog) catalog = {0};
-    if (!file_catalog_read(store, &catalog, error))
+    g_auto(FolderCatalog) catalog = {0};
+    if (!folder_catalog_read(store, &catalog, error))
         return FALSE;
     for (guint i = 0; i < catalog.entries->len; i++) {
-        const FileEntry *entry = catalog.entries->pdata[i];
-        if (entry->has_active && file_active_is_set(store, entry->uuid, host))
+        const FolderEntry *entry = catalog.entries->pdata[i];
+        if (entry->has_active && folder_active_is_set(store, entry->uuid, host))
             return driver_fault(error, DRIVER_ERROR_SR_IN_USE, "%s is activated", entry->uuid);
     }
     return TRUE;
 }
 
 Value *
-file_sr_detach(const DriverRequest *request, GError **error)
+folder_sr_detach(const DriverRequest *request, GError **error)
 {
-    g_auto(FileStore) store = {.lock = -1};
+    g_auto(FolderStore) store = {.lock = -1};
     g_autoptr(GError) failure = NULL;
 
-    if (!file_open(request, FALSE, &store, &failure)) {
+    if (!folder_open(request, FALSE, &store, &failure)) {
         /* A medium that is gone is as detached as can be. */
         if (failure->code == DRIVER_ERROR_SR_UNAVAILABLE)
             return value_nil();
@@ -180,7 +178,7 @@ file_sr_detach(const DriverRequest *request, GError **error)
 /* ---- Scan and update ---- */
 
 static gboolean
-read_sizes(const FileStore *store, const FileCatalog *catalog, DriverSizes *ret_sizes, GError **error)
+read_sizes(const FolderStore *store, const FolderCatalog *catalog, DriverSizes *ret_sizes, GError **error)
 {
     struct statvfs status;
     if (statvfs(store->path, &status) < 0)
@@ -188,7 +186,7 @@ read_sizes(const FileStore *store, const FileCatalog *catalog, DriverSizes *ret_
 
     DriverSizes sizes = {.physical_size = (guint64)status.f_blocks * status.f_frsize};
     for (guint i = 0; i < catalog->entries->len; i++) {
-        const FileEntry *entry = catalog->entries->pdata[i];
+        const FolderEntry *entry = catalog->entries->pdata[i];
         sizes.physical_utilisation += entry->info.allocated;
         sizes.virtual_allocation += entry->info.virtual_size;
     }
@@ -199,28 +197,28 @@ read_sizes(const FileStore *store, const FileCatalog *catalog, DriverSizes *ret_
 /* Hidden bases are part of the answer, as the document says; images that cannot be read or are not the SR's
  * are not. */
 static Value *
-vdis_value(const FileStore *store, const FileCatalog *catalog, GError **error)
+vdis_value(const FolderStore *store, const FolderCatalog *catalog, GError **error)
 {
     g_autoptr(Value) list = value_array_new(catalog->entries->len);
     for (guint i = 0; i < catalog->entries->len; i++) {
-        const FileEntry *entry = catalog->entries->pdata[i];
-        g_auto(FileMeta) meta = {0};
+        const FolderEntry *entry = catalog->entries->pdata[i];
+        g_auto(DiskMeta) meta = {0};
         if (!entry->is_readable || !entry->has_sidecar)
             continue;
-        if (!file_store_meta(store, entry->uuid, &meta, error))
+        if (!folder_store_meta(store, entry->uuid, &meta, error))
             return NULL;
-        value_array_add(list, file_store_vdi_value(entry->uuid, &entry->info, &meta));
+        value_array_add(list, folder_store_vdi_value(entry->uuid, &entry->info, &meta));
     }
     return g_steal_pointer(&list);
 }
 
 Value *
-file_sr_scan(const DriverRequest *request, GError **error)
+folder_sr_scan(const DriverRequest *request, GError **error)
 {
-    g_auto(FileStore) store = {.lock = -1};
-    g_auto(FileCatalog) catalog = {0};
+    g_auto(FolderStore) store = {.lock = -1};
+    g_auto(FolderCatalog) catalog = {0};
     DriverSizes sizes;
-    if (!file_open(request, TRUE, &store, error) || !read_and_repair(&store, &catalog, error) ||
+    if (!folder_open(request, TRUE, &store, error) || !read_and_repair(&store, &catalog, error) ||
         !read_sizes(&store, &catalog, &sizes, error))
         return NULL;
 
@@ -233,19 +231,19 @@ file_sr_scan(const DriverRequest *request, GError **error)
 }
 
 Value *
-file_sr_update(const DriverRequest *request, GError **error)
+folder_sr_update(const DriverRequest *request, GError **error)
 {
-    g_auto(FileStore) store = {.lock = -1};
-    g_auto(FileCatalog) catalog = {0};
+    g_auto(FolderStore) store = {.lock = -1};
+    g_auto(FolderCatalog) catalog = {0};
     DriverSizes sizes;
-    if (!file_open(request, FALSE, &store, error) || !file_catalog_read(&store, &catalog, error) ||
+    if (!folder_open(request, FALSE, &store, error) || !folder_catalog_read(&store, &catalog, error) ||
         !read_sizes(&store, &catalog, &sizes, error))
         return NULL;
     return driver_sizes_value(&sizes);
 }
 
 Value *
-file_sr_content_type(const DriverRequest *request, GError **error)
+folder_sr_content_type(const DriverRequest *request, GError **error)
 {
     return driver_content_type("qcow2");
 }
@@ -255,7 +253,7 @@ file_sr_content_type(const DriverRequest *request, GError **error)
 static gboolean
 add_if_sr(GPtrArray *found, const char *path)
 {
-    char *uuid = file_store_read_marker(path, NULL, NULL);
+    char *uuid = folder_store_read_marker(path, NULL, NULL);
     if (uuid == NULL)
         return FALSE;
     DriverFoundSr *sr = g_new0(DriverFoundSr, 1);
@@ -265,26 +263,19 @@ add_if_sr(GPtrArray *found, const char *path)
     return TRUE;
 }
 
-/* An SR in the folder itself, or those in its subfolders. */
-Value *
-file_sr_probe(const DriverRequest *request, GError **error)
+gboolean
+folder_find_srs(const char *location, GPtrArray *found, GError **error)
 {
-    const char *location = file_location(request, error);
-    if (location == NULL)
-        return NULL;
     g_autoptr(GDir) dir = g_dir_open(location, 0, error);
-    if (dir == NULL) {
-        driver_fault_from(error, DRIVER_ERROR_SR_UNAVAILABLE);
-        return NULL;
-    }
+    if (dir == NULL)
+        return driver_fault_from(error, DRIVER_ERROR_SR_UNAVAILABLE);
+    if (add_if_sr(found, location))
+        return TRUE;
 
-    g_autoptr(GPtrArray) found = g_ptr_array_new_with_free_func(driver_found_sr_free);
-    if (!add_if_sr(found, location)) {
-        const char *name;
-        for (guint i = 0; i < PROBE_MAX_FOLDERS && (name = g_dir_read_name(dir)) != NULL; i++) {
-            g_autofree char *path = g_build_filename(location, name, NULL);
-            add_if_sr(found, path);
-        }
+    const char *name;
+    for (guint i = 0; i < PROBE_MAX_FOLDERS && (name = g_dir_read_name(dir)) != NULL; i++) {
+        g_autofree char *path = g_build_filename(location, name, NULL);
+        add_if_sr(found, path);
     }
-    return driver_sr_list(found);
+    return TRUE;
 }
