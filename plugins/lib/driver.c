@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "value/xmlrpc.h"
@@ -140,12 +141,22 @@ check_uuid(const char *name, const char *uuid, GError **error)
     return driver_fault(error, DRIVER_ERROR_INVALID_ARG, "%s is no uuid", name);
 }
 
-/* Our drivers locate a disk by its uuid; either key is enough. */
 static gboolean
-read_vdi_keys(DriverRequest *request, GError **error)
+check_name(const char *name, GError **error)
+{
+    return base_path_is_safe_name(name) ||
+           driver_fault(error, DRIVER_ERROR_INVALID_ARG, "vdi_location is no file's name");
+}
+
+/* Most of our drivers locate a disk by its uuid; either key is enough. */
+static gboolean
+read_vdi_keys(const DriverInfo *info, DriverRequest *request, GError **error)
 {
     request->vdi_uuid = value_map_get_string(request->params, "vdi_uuid", NULL);
-    request->vdi_location = value_map_get_string(request->params, "vdi_location", request->vdi_uuid);
+    request->vdi_location =
+        value_map_get_string(request->params, "vdi_location", info->locates_by_name ? "" : request->vdi_uuid);
+    if (info->locates_by_name)
+        return check_name(request->vdi_location, error);
     if (!check_uuid("vdi_location", request->vdi_location, error))
         return FALSE;
     if (request->vdi_uuid == NULL)
@@ -154,14 +165,14 @@ read_vdi_keys(DriverRequest *request, GError **error)
 }
 
 static gboolean
-read_object_keys(const DriverCallInfo *info, DriverRequest *request, GError **error)
+read_object_keys(const DriverInfo *driver, const DriverCallInfo *info, DriverRequest *request, GError **error)
 {
     if (info->object == DRIVER_OBJECT_NONE)
         return TRUE;
     request->sr_uuid = value_map_get_string(request->params, "sr_uuid", NULL);
     if (!check_uuid("sr_uuid", request->sr_uuid, error))
         return FALSE;
-    return info->object == DRIVER_OBJECT_SR || read_vdi_keys(request, error);
+    return info->object == DRIVER_OBJECT_SR || read_vdi_keys(driver, request, error);
 }
 
 /* What stands in place of a key that was not sent; lives as long as the program. */
@@ -207,7 +218,8 @@ read_request(const DriverInfo *info, const DriverCallInfo *call, const Value *pa
 
     if (!read_args(call, request.args, error) || !check_config_types(request.device_config, error))
         return FALSE;
-    if (!check_config_keys(info, request.device_config, error) || !read_object_keys(call, &request, error))
+    if (!check_config_keys(info, request.device_config, error) ||
+        !read_object_keys(info, call, &request, error))
         return FALSE;
     if (value_kind(request.vdi_sm_config) != VALUE_MAP)
         return driver_fault(error, DRIVER_ERROR_INVALID_ARG, "vdi_sm_config is no struct");

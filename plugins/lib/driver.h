@@ -36,7 +36,7 @@ typedef struct DriverRequest {
     const char *host_ref;
     const char *sr_uuid;      /* NULL with object none */
     const char *vdi_uuid;     /* NULL without a disk */
-    const char *vdi_location; /* NULL without a disk */
+    const char *vdi_location; /* NULL without a disk; a uuid, or a name without folder */
     const char *vdi_type;     /* "" when not told */
     const char *new_uuid;     /* "" when not told */
     const char *folder;       /* what the driver's locate() answered; NULL without one */
@@ -83,6 +83,7 @@ typedef struct DriverInfo {
     const char *const *image_formats; /* NULL-terminated */
     const DriverConfigKey *config;    /* ends with name NULL */
     const DriverCall *calls;          /* ends with name NULL; sr_get_driver_info is the library's */
+    gboolean locates_by_name;         /* vdi_location is a file's name, not the disk's uuid */
     DriverLocate locate;              /* (nullable) asked before each call on an SR or disk */
 } DriverInfo;
 

@@ -30,7 +30,7 @@ driver_vdi_value(const DriverVdi *vdi)
 {
     Value *value = value_map_new(16);
     set_text(value, "uuid", vdi->uuid);
-    set_text(value, "location", vdi->uuid);
+    set_text(value, "location", vdi->location != NULL ? vdi->location : vdi->uuid);
     set_size(value, "size", vdi->virtual_size);
     set_size(value, "utilisation", vdi->physical_utilisation);
     set_text(value, "label", vdi->name_label);
@@ -45,6 +45,20 @@ driver_vdi_value(const DriverVdi *vdi)
     set_text(value, "parent", vdi->parent);
     if (vdi->sm_config != NULL)
         value_map_set(value, "sm_config", value_ref((Value *)vdi->sm_config));
+    return value;
+}
+
+Value *
+driver_attachment_value(const char *path, const char *format)
+{
+    Value *xenstore_data = value_map_new(1);
+    set_text(xenstore_data, "image-format", format);
+
+    Value *value = value_map_new(4);
+    set_text(value, "params", path);
+    set_text(value, "params_nbd", "");
+    value_map_set(value, "o_direct", value_bool(FALSE));
+    value_map_set(value, "xenstore_data", xenstore_data);
     return value;
 }
 
@@ -89,7 +103,8 @@ driver_sr_list(const GPtrArray *found)
         const DriverFoundSr *sr = found->pdata[i];
         g_string_append(out, "<SR>");
         add_element(out, "UUID", sr->uuid);
-        add_element(out, "location", sr->location);
+        if (sr->location != NULL)
+            add_element(out, "location", sr->location);
         g_string_append(out, "</SR>");
     }
     g_string_append(out, "</SRlist>");

@@ -7,7 +7,8 @@
 
 /* A disk in a result. Texts are borrowed. */
 typedef struct DriverVdi {
-    const char *uuid; /* also its location */
+    const char *uuid;
+    const char *location; /* NULL: the uuid is */
     guint64 virtual_size;
     guint64 physical_utilisation;
     const char *name_label;
@@ -26,6 +27,10 @@ typedef struct DriverVdi {
 /** driver_vdi_value: (transfer full) */
 Value *driver_vdi_value(const DriverVdi *vdi);
 
+/** driver_attachment_value: what vdi_attach answers: a path on this host and the format QEMU opens it with,
+ * which is never guessed. (transfer full) */
+Value *driver_attachment_value(const char *path, const char *format);
+
 typedef struct DriverSizes {
     guint64 physical_size;
     guint64 physical_utilisation;
@@ -41,7 +46,7 @@ Value *driver_content_type(const char *type);
 /* An SR that a probe found. */
 typedef struct DriverFoundSr {
     char *uuid;
-    char *location; /* what device_config must say to get it */
+    char *location; /* what device_config must say to get it; NULL: what the probe was asked with */
 } DriverFoundSr;
 void driver_found_sr_free(gpointer data);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The calls of drivers whose disks are image files in a folder (store.h): that of the request, as the driver's
- * locate() says. Whoever mounts something there first calls these afterwards. */
+/* The calls of drivers whose disks are image files in a folder (store.h): that of the request, as the
+ * driver's locate() says. Whoever mounts something there first calls these afterwards. */
 #pragma once
 
 #include "lib/driver.h"

@@ -235,20 +235,6 @@ check_chain(const FolderStore *store, const ImageInfo *top, GError **error)
     return TRUE;
 }
 
-static Value *
-attachment_value(const char *path, ImageFormat format)
-{
-    Value *xenstore_data = value_map_new(1);
-    value_map_set(xenstore_data, "image-format", value_string(image_format_name(format)));
-
-    Value *value = value_map_new(4);
-    value_map_set(value, "params", value_string(path));
-    value_map_set(value, "params_nbd", value_string(""));
-    value_map_set(value, "o_direct", value_bool(FALSE));
-    value_map_set(value, "xenstore_data", xenstore_data);
-    return value;
-}
-
 Value *
 folder_vdi_attach(const DriverRequest *request, GError **error)
 {
@@ -265,7 +251,7 @@ folder_vdi_attach(const DriverRequest *request, GError **error)
         return NULL;
     }
     g_autofree char *path = folder_store_path(&store, uuid, image_format_name(info.format));
-    return attachment_value(path, info.format);
+    return driver_attachment_value(path, image_format_name(info.format));
 }
 
 Value *
