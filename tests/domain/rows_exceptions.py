@@ -59,10 +59,16 @@ def a_halted_vm_is_paused(case):
     case.fails(("Bad_power_state", "Halted", "Running"), "Vm.pause", id="vm")
 
 
-@raises("Failed_to_shutdown")
+@raises("Failed_to_achnowledge_shutdown_request")
 def a_guest_ignores_the_power_button(case):
     case.wire.start(platformdata={"fake-shutdown": "ignore"})
-    case.fails(("Failed_to_shutdown",), "Vm.shutdown", id="vm", clean_shutdown_timeout=0.0)
+    case.fails(("Failed_to_achnowledge_shutdown_request",), "Vm.shutdown", id="vm", clean_shutdown_timeout=0.1)
+
+
+@raises("Failed_to_shutdown")
+def a_guest_begins_to_shut_down_and_does_not_end(case):
+    case.wire.start(platformdata={"fake-shutdown": "stall"})
+    case.fails(("Failed_to_shutdown",), "Vm.shutdown", id="vm", clean_shutdown_timeout=0.1)
 
 
 @raises("Device_is_connected")
@@ -111,6 +117,13 @@ def a_switch_in_another_domain(case):
 def a_vm_without_disks(case):
     case.wire.add()
     case.fails(("No_bootable_device",), "Vm.start", id="vm")
+
+
+@raises("Not_enough_memory", "qemu")
+def a_vm_larger_than_its_host(case):
+    with_disk(case, "good")
+    case.wire.add(memory_static_max=1 << 45)
+    case.fails(("Not_enough_memory", str(1 << 45)), "Vm.start", id="vm")
 
 
 @raises("Bootloader_error", "qemu")
