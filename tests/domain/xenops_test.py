@@ -29,6 +29,7 @@ DONE, FAILED, MISUSED, UNREACHABLE, CANCELLED = range(5)
 VM = {"id": "demo", "name": "my demo", "ty": ["HVM", {"boot_order": "cd"}], "memory_static_max": 256 << 20, "vcpu_max": 2, "vcpus": 1}
 DISK = {"id": "demo.xvda", "position": 0, "mode": "ReadWrite", "ty": "Disk", "backend": ["VDI", "good/vdi"]}
 LEAVE = b"\x1d"
+VERBOSE = json.loads(json.dumps(DEMO).replace(" quiet", ""))
 
 
 class XenopsCase(unittest.TestCase):
@@ -297,12 +298,16 @@ class ConsoleTest(XenopsCase):
         console.stdout.close()
 
     def test_the_console_ends_with_its_guest(self):
-        self.says("add", self.file(DEMO))
-        self.says("start", "--paused", "demo")
-        process = subprocess.Popen(self.command("console", "demo"), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        self.says("add", self.file(VERBOSE))
+        self.says("start", "demo")
+        console = subprocess.Popen(self.command("console", "demo"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(console.kill)
+        console.stdout.read(1)  # it is connected: the kernel boots
         self.says("shutdown", "--force", "demo")
-        self.assertEqual(process.wait(), DONE)
-        process.stdin.close()
+        console.stdout.read()
+        self.assertEqual(console.wait(), DONE)
+        console.stdin.close()
+        console.stdout.close()
 
 
 if __name__ == "__main__":
