@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""allowed_operations of every class that has them is held against what the messages answer. SRs, disks and templates are in locking_test.py,
-power states in vm_test.py, tasks in task_test.py."""
+"""allowed_operations of every class that has them is held against what the messages answer. SRs, disks and templates are in
+locking_test.py, power states in vm_test.py, tasks in task_test.py."""
 
 import sys
 from pathlib import Path
@@ -50,7 +50,8 @@ class AllowedTest(AsTold, VmTest):
         for state in ("Halted", "Running", "Paused", "Running", "Halted"):
             self.bring_to(vm, state)
             with self.subTest(state=state):
-                self.assert_as_told(kind, device, *self.device_calls(kind, device, vm), *[(call[0], call[1], device, *call[2:]) for call in more])
+                others = [(call[0], call[1], device, *call[2:]) for call in more]
+                self.assert_as_told(kind, device, *self.device_calls(kind, device, vm), *others)
         self.bring_to(vm, "Running")
         self.assert_as_told(kind, make(vm), *self.device_calls(kind, device, vm)[2:])
         self.assert_written(kind)
