@@ -156,7 +156,8 @@ class CommandTest(XenopsCase):
     def test_a_guest_that_does_not_react_is_told(self):
         self.says("add", self.file(VM | {"platformdata": {"fake-shutdown": "ignore"}}))
         self.says("start", "demo")
-        self.refused(FAILED, "Failed_to_achnowledge_shutdown_request: The guest does not react to a request to shut down.", "shutdown", "--timeout", "0", "demo")
+        self.refused(FAILED, "Failed_to_achnowledge_shutdown_request: The guest does not react to a request to shut down.",
+                     "shutdown", "--timeout", "0", "demo")
 
     def begin_slow_start(self, **options):
         """A start that waits for its disk."""
