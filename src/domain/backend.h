@@ -112,7 +112,8 @@ typedef struct DomainBackendClass {
     /* NULL: guests have no shadow memory. */
     gboolean (*set_shadow_multiplier)(DomainBackend *backend, DomainGuest *guest, double multiplier,
                                       GError **error);
-    gboolean (*dump_core)(DomainBackend *backend, DomainGuest *guest, const char *path, GError **error);
+    /* Writes an image of the guest's memory; @fd stays the caller's. */
+    gboolean (*dump_core)(DomainBackend *backend, DomainGuest *guest, int fd, GError **error);
     /* When this returns TRUE nothing of the guest is at work and its disks are closed. Fine if that is so
      * already. */
     gboolean (*stop)(DomainBackend *backend, DomainGuest *guest, GError **error);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "domain/plan.h"
+#include "domain/rtc.h"
 #include "domain/service_internal.h"
 
 /* Of one VM: clients begin them without waiting for their ends. What guests cause is put in front of them. */
@@ -64,14 +65,6 @@ shadow_multiplier(const DomainVmT *vm)
     return is_given ? vm->ty.hvm.shadow_multiplier : 1.0;
 }
 
-static const char *
-timeoffset(const DomainVmT *vm)
-{
-    if (vm->ty.tag == DOMAIN_VM_BUILDER_INFO_HVM && vm->ty.hvm.timeoffset != NULL && *vm->ty.hvm.timeoffset)
-        return vm->ty.hvm.timeoffset;
-    return vm->platformdata == NULL ? "0" : value_map_get_string(vm->platformdata, "timeoffset", "0");
-}
-
 static DomainView *
 base_view(const DomainVmT *vm)
 {
@@ -79,7 +72,7 @@ base_view(const DomainVmT *vm)
     g_atomic_ref_count_init(&view->refs);
     view->state.power_state = DOMAIN_POWER_STATE_HALTED;
     view->state.shadow_multiplier_target = shadow_multiplier(vm);
-    view->state.rtc_timeoffset = g_strdup(timeoffset(vm));
+    view->state.rtc_timeoffset = g_strdup(domain_rtc_offset(vm));
     return view;
 }
 

@@ -7,8 +7,10 @@
 #include "domain/plan.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "domain/disks.h"
+#include "domain/rtc.h"
 #include "domain/service_internal.h"
 #include "domain/stream_steps.h"
 #include "domain/tuning.h"
@@ -94,6 +96,9 @@ static gboolean
 drop(DomainOperation *operation, GError **error)
 {
     DomainMachine *machine = operation->machine;
+    g_autoptr(GError) reason = NULL;
+    if (!domain_rtc_keep(machine, &reason))
+        log_warning("the clock's offset: %s", reason->message);
     domain_machine_drop_guest(machine);
     return domain_store_clear_run_dir(machine->service->store, machine->id, error) &
            domain_machine_publish(machine, NULL);
@@ -268,16 +273,21 @@ ask_guest(DomainOperation *operation, GError **error)
     return ask_again(operation, now_us, error);
 }
 
+/* The image of an earlier crash is kept until this one is whole. */
 static DomainStepResult
 dump_core(DomainOperation *operation, GError **error)
 {
     DomainMachine *machine = operation->machine;
+    DomainStore *store = machine->service->store;
     if (!operation->args.wants_core || machine->guest == NULL)
         return DOMAIN_STEP_DONE;
-    g_autofree char *path =
-        g_strdup_printf("%s/../core.%" G_GINT64_FORMAT, machine->run_dir, machine->guest->run->domid);
-    return result_of(
-        backend_of(operation)->class->dump_core(backend_of(operation), machine->guest, path, error));
+    auto_fd fd = domain_store_begin_core(store, machine->id, error);
+    if (fd < 0)
+        return DOMAIN_STEP_FAILED;
+    gboolean is_whole =
+        backend_of(operation)->class->dump_core(backend_of(operation), machine->guest, fd, error);
+    return result_of(domain_store_end_core(store, machine->id, is_whole, is_whole ? error : NULL) &&
+                     is_whole);
 }
 
 static DomainStepResult
@@ -313,33 +323,21 @@ forget_suspended(DomainOperation *operation, GError **error)
 static DomainStepResult
 remove_vm(DomainOperation *operation, GError **error)
 {
-    return result_of(domain_service_remove(operation->machine->service, operation->machine, error));
+    DomainService *service = operation->machine->service;
+    return result_of(domain_store_remove_core(service->store, operation->machine->id, error) &&
+                     domain_service_remove(service, operation->machine, error));
 }
 
+/* What it has left behind in a crash stays, for whoever wanted it. */
 static DomainStepResult
 forget_transient(DomainOperation *operation, GError **error)
 {
-    g_autoptr(DomainConfig) config = domain_machine_config(operation->machine);
-    return config->data.vm.transient ? remove_vm(operation, error) : DOMAIN_STEP_DONE;
+    DomainMachine *machine = operation->machine;
+    g_autoptr(DomainConfig) config = domain_machine_config(machine);
+    return result_of(!config->data.vm.transient || domain_service_remove(machine->service, machine, error));
 }
 
 /* ---- Events */
-
-static DomainStepResult
-clock_set(DomainOperation *operation, GError **error)
-{
-    DomainGuest *guest = operation->machine->guest;
-    if (guest == NULL)
-        return DOMAIN_STEP_DONE;
-    gint64 base = g_ascii_strtoll(guest->config->vm.ty.tag == DOMAIN_VM_BUILDER_INFO_HVM &&
-                                          guest->config->vm.ty.hvm.timeoffset != NULL
-                                      ? guest->config->vm.ty.hvm.timeoffset
-                                      : "0",
-                                  NULL, 10);
-    g_free(guest->run->rtc_timeoffset);
-    guest->run->rtc_timeoffset = g_strdup_printf("%" G_GINT64_FORMAT, base + operation->args.number);
-    return result_of(domain_machine_publish(operation->machine, error));
-}
 
 static const struct AdoptRow {
     DomainPowerState power_state;
@@ -414,7 +412,7 @@ static const DomainStep restart_steps[]       = {STOP, DETACH_DISKS, DESTROY,
 static const DomainStep pause_steps[]         = {{"pause", pause_guest, NULL, FALSE, FALSE}, {NULL}};
 static const DomainStep unpause_steps[]       = {UNPAUSE, {NULL}};
 static const DomainStep remove_steps[]        = {{"remove", remove_vm, NULL, TRUE, FALSE}, {NULL}};
-static const DomainStep clock_set_steps[]     = {{"clock-set", clock_set, NULL, FALSE, FALSE}, {NULL}};
+static const DomainStep clock_set_steps[]     = {{"clock-set", domain_step_clock_set, NULL, FALSE, FALSE}, {NULL}};
 static const DomainStep set_vcpus_steps[]     = {{"set-vcpus", domain_step_set_vcpus, domain_undo_set_vcpus, FALSE, FALSE}, {NULL}};
 static const DomainStep set_memory_steps[]    = {{"set-memory", domain_step_set_memory, NULL, FALSE, FALSE}, {NULL}};
 static const DomainStep set_shadow_steps[]    = {{"set-shadow", domain_step_set_shadow, NULL, FALSE, FALSE}, {NULL}};

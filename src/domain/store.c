@@ -324,3 +324,44 @@ domain_store_load_journal(DomainStore *store, const char *id, DomainStoreJournal
 {
     return load_if_any(store, id, "run/journal", &domain_type_store_journal, (gpointer *)ret_journal, error);
 }
+
+/* ---- Images of guests that have crashed */
+
+static char *
+core_path(DomainStore *store, const char *id, const char *ending)
+{
+    g_autofree char *name = g_strconcat(id, ending, NULL);
+    return g_build_filename(store->dir, "cores", name, NULL);
+}
+
+int
+domain_store_begin_core(DomainStore *store, const char *id, GError **error)
+{
+    g_autofree char *dir = g_build_filename(store->dir, "cores", NULL);
+    g_autofree char *path = core_path(store, id, ".part");
+    if (!base_dir_make(dir, 0700, error) || !base_file_remove(path, error))
+        return -1;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        base_error_errno(error, errno, "make '%s'", path);
+    return fd;
+}
+
+gboolean
+domain_store_end_core(DomainStore *store, const char *id, gboolean is_whole, GError **error)
+{
+    g_autofree char *part = core_path(store, id, ".part");
+    g_autofree char *path = core_path(store, id, ".core");
+    if (!is_whole)
+        return base_file_remove(part, error);
+    if (rename(part, path) < 0)
+        return base_error_errno(error, errno, "rename '%s'", part);
+    return TRUE;
+}
+
+gboolean
+domain_store_remove_core(DomainStore *store, const char *id, GError **error)
+{
+    g_autofree char *path = core_path(store, id, ".core");
+    return base_file_remove(path, error);
+}

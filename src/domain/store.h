@@ -7,6 +7,7 @@
  *   DIR/vms/<id>/suspended.json Store.suspended, durable before a suspended VM's domain goes
  *   DIR/vms/<id>/run/           state.json (Store.run), journal (Store.journal), the back end's sockets and
  * logs
+ *   DIR/cores/<id>.core         the memory of the VM's guest at its latest crash
  *
  * What is in run/ describes processes and must survive ours, not the machine's: it is replaced in one step
  * and not forced to the disk. A file that a power failure has left empty counts as absent. */
@@ -70,3 +71,10 @@ gboolean domain_store_save_journal(DomainStore *store, const char *id, const Dom
 /** domain_store_load_journal: *@ret_journal is NULL when there is none. */
 gboolean domain_store_load_journal(DomainStore *store, const char *id, DomainStoreJournal **ret_journal,
                                    GError **error);
+
+/** domain_store_begin_core: an empty file for an image of the VM's memory; -1 on failure. */
+int domain_store_begin_core(DomainStore *store, const char *id, GError **error);
+/** domain_store_end_core: @is_whole: it takes the place of the one before; else it goes. */
+gboolean domain_store_end_core(DomainStore *store, const char *id, gboolean is_whole, GError **error);
+/** domain_store_remove_core: a missing one is fine. */
+gboolean domain_store_remove_core(DomainStore *store, const char *id, GError **error);

@@ -4,6 +4,7 @@
 
 import re
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
@@ -12,6 +13,7 @@ import tap  # noqa: E402
 from domain_service import MIB, DomainServiceTest, wait_until  # noqa: E402
 
 NUMBER = re.compile(r"^(\d+)\r?$", re.M)
+CLOCK_SET = 1935817689  # 2031-05-06 07:08:09
 MAC = "52:54:00:12:34:56"
 
 
@@ -153,6 +155,53 @@ class AgentTest(DomainServiceTest):
         self.await_guest("42")
         self.assert_fails("Failed_to_shutdown", [], "Vm.shutdown", clean_shutdown_timeout=5.0)
         self.assertEqual(self.state()["power_state"], "Running")
+
+
+class EndTest(DomainServiceTest):
+    """What follows a guest's end, and outlives it."""
+
+    def core(self):
+        return self.folder / "state/cores/vm.core"
+
+    def test_a_crashed_guest_leaves_its_memory_and_starts_again(self):
+        self.start_guest(on_crash=["Coredump", "Start"])
+        self.ask("mark=kept-$((6 * 7)); echo $mark", re.compile("kept-42"))
+        time.sleep(max(0.0, self.state()["last_start_time"] + 5 - time.time()))  # one that crashes sooner is left Halted
+        self.say("echo c > /proc/sysrq-trigger")
+        self.await_state(lambda state: state["domids"] == ["2"] and state["power_state"] == "Running")
+        core = self.core().read_bytes()
+        self.assertEqual(core[:4], b"\x7fELF")
+        self.assertGreater(len(core), 128 * MIB)
+        self.assertIn(b"kept-42", core)
+        self.assertIn(b"sysrq: Trigger a crash", core)
+        self.assertEqual(self.core().stat().st_mode & 0o777, 0o600)
+        self.await_guest(times=2)
+
+    def test_a_guest_without_a_wish_for_its_memory_leaves_none(self):
+        self.start_guest(on_crash=["Shutdown"])
+        self.say("echo c > /proc/sysrq-trigger")
+        self.await_state(lambda state: state["power_state"] == "Halted")
+        self.assertFalse(self.core().exists())
+
+    def test_a_transient_guest_is_forgotten_once_it_is_off(self):
+        self.start_guest(transient=True, on_reboot=["Start"])
+        self.say("reboot")
+        self.await_guest(times=2)
+        self.say("poweroff")
+        wait_until(lambda: self.call("Vm.list") == [], "the guest is forgotten")
+        self.assertEqual(self.qemus(), [])
+        self.assertFalse((self.folder / "state/vms/vm").exists())
+
+    def test_the_guest_s_clock_is_kept(self):
+        self.start_guest()
+        self.say("date -u -s '2031-05-06 07:08:09' && hwclock -u -w")
+        offset = int(self.await_state(lambda state: state["rtc_timeoffset"] != "0")["rtc_timeoffset"])
+        self.assertAlmostEqual(offset + time.time(), CLOCK_SET, delta=120)
+        self.operate("Vm.shutdown", clean_shutdown_timeout=60.0)
+        self.assertEqual(self.state()["rtc_timeoffset"], str(offset))
+        self.operate("Vm.start")
+        self.await_guest(times=2)
+        self.ask("hwclock -u -r", re.compile(r"^\w+ May +6 [^\n]* 2031", re.M))
 
 
 if __name__ == "__main__":

@@ -188,10 +188,11 @@ fake_set_shadow_multiplier(DomainBackend *backend, DomainGuest *guest, double mu
 }
 
 static gboolean
-fake_dump_core(DomainBackend *backend, DomainGuest *guest, const char *path, GError **error)
+fake_dump_core(DomainBackend *backend, DomainGuest *guest, int fd, GError **error)
 {
-    return count(fake_of(backend), "dump-core", guest, error) &&
-           g_file_set_contents(path, "a fake guest's memory\n", -1, error);
+    static const char text[] = "a fake guest's memory\n";
+    return base_fd_write_all(fd, text, strlen(text), error) &&
+           count(fake_of(backend), "dump-core", guest, error);
 }
 
 static gboolean

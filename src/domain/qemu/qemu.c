@@ -525,12 +525,17 @@ qemu_set_memory(DomainBackend *backend, DomainGuest *guest, gint64 bytes, GError
     return qemu_memory_set(guest, bytes, error);
 }
 
+/* The file is opened by us: QEMU could not reach it. */
 static gboolean
-qemu_dump_core(DomainBackend *backend, DomainGuest *guest, const char *path, GError **error)
+qemu_dump_core(DomainBackend *backend, DomainGuest *guest, int fd, GError **error)
 {
+    const QemuGuest *data = guest->data;
+    if (!qemu_guest_connect(guest, NULL, error) ||
+        !qmp_pass_fd(data->qmp, "core", fd, COMMAND_TIMEOUT_MS, NULL, error))
+        return FALSE;
     Value *args = value_map_new(2);
     value_map_set(args, "paging", value_bool(FALSE));
-    value_map_set(args, "protocol", value_string_printf("file:%s", path));
+    value_map_set(args, "protocol", value_string("fd:core"));
     return qemu_guest_execute(guest, "dump-guest-memory", args, DUMP_TIMEOUT_MS, NULL, NULL, error);
 }
 
