@@ -116,10 +116,10 @@ custom_begin(RpcJob *job)
 }
 
 void
-custom_push(RpcJob *job)
+custom_push(RpcJob *job, Workers *workers)
 {
     g_autoptr(GError) error = NULL;
-    if (workers_push(job->rpc->workers, owner_of(job), NULL, job))
+    if (workers_push(workers, owner_of(job), NULL, job))
         return;
     api_error_too_busy(&error);
     job_fail(job, error);

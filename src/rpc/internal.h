@@ -13,10 +13,10 @@ struct Rpc {
     Tasks *tasks;
     const RpcHandler *handlers;
     struct ApiServices *services;
-    Workers *workers;   /* handlers */
-    GThreadPool *quick; /* what takes time, but waits for nobody who waits for one of these */
-    Workers *logins;    /* who waits for a password check, or for the answer to a wrong one, waits here */
-    char *host_ref;     /* (nullable) */
+    Workers *workers; /* handlers */
+    Workers *quick;   /* what takes time, but waits for nobody who waits for one of these */
+    Workers *logins;  /* who waits for a password check, or for the answer to a wrong one, waits here */
+    char *host_ref;   /* (nullable) */
 };
 
 typedef struct RpcJob RpcJob;
@@ -92,11 +92,15 @@ gboolean regular_can_run(const RpcJob *job);
  * own, and of whatever is to run as a task of the client's. Blocks. */
 gboolean regular_run(RpcJob *job, const DbActor *actor, Value **ret_value, GError **error);
 
+/** rpc_limit_quick: other limits, for tests; before the first call. */
+void rpc_limit_quick(Rpc *rpc, const WorkersLimits *limits);
+
 /** custom_begin: begins the task of an asynchronous call, answers with it, and leaves the rest to a worker;
  * takes over @job. Blocks for as long as a commit takes. */
 void custom_begin(RpcJob *job);
-/** custom_push: leaves all of it to a worker; takes over @job. TOO_BUSY if too much waits for one already. */
-void custom_push(RpcJob *job);
+/** custom_push: leaves all of it to one of @workers; takes over @job. TOO_BUSY if too much waits for them
+ * already. */
+void custom_push(RpcJob *job, Workers *workers);
 /** custom_run: runs the handler as a task and answers, unless that is done; takes over @job. Blocks. */
 void custom_run(RpcJob *job);
 

@@ -15,7 +15,8 @@
 static const WorkersLimits login_limits = {
     .n_threads = 16, .share = 4, .n_reserved = 8, .owner_queue = 64, .queue = 1024};
 /* Commits, long lists, and what storage plugins call back for while a worker waits for them. */
-#define QUICK_THREADS 8
+static const WorkersLimits quick_limits = {
+    .n_threads = 8, .share = 8, .n_reserved = 0, .owner_queue = 1000, .queue = 8000};
 
 static void
 run_custom(gpointer job)
@@ -24,7 +25,7 @@ run_custom(gpointer job)
 }
 
 static void
-run_quick(gpointer data, gpointer user_data)
+run_quick(gpointer data)
 {
     RpcJob *job = data;
     if (regular_can_answer(job))
@@ -48,9 +49,16 @@ rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHan
                  .services = services};
     WorkersLimits limits = workers_limits(n_workers);
     rpc->workers = workers_new(&limits, run_custom);
-    rpc->quick = g_thread_pool_new(run_quick, NULL, QUICK_THREADS, FALSE, NULL);
+    rpc->quick = workers_new(&quick_limits, run_quick);
     rpc->logins = workers_new(&login_limits, run_custom);
     return rpc;
+}
+
+void
+rpc_limit_quick(Rpc *rpc, const WorkersLimits *limits)
+{
+    workers_free(rpc->quick);
+    rpc->quick = workers_new(limits, run_quick);
 }
 
 void
@@ -67,7 +75,7 @@ rpc_free(Rpc *rpc)
         return;
     tasks_cancel_all(rpc->tasks);
     workers_free(rpc->logins);
-    g_thread_pool_free(rpc->quick, FALSE, TRUE); /* it pushes to the workers */
+    workers_free(rpc->quick); /* it pushes to the workers */
     workers_free(rpc->workers);
     g_free(rpc->host_ref);
     g_free(rpc);
@@ -131,9 +139,9 @@ dispatch(RpcJob *job)
     else if (checks_password(job))
         push_login(job);
     else if (is_quick(job))
-        g_thread_pool_push(job->rpc->quick, job, NULL);
+        custom_push(job, job->rpc->quick);
     else
-        custom_push(job);
+        custom_push(job, job->rpc->workers);
 }
 
 static RpcJob *

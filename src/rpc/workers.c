@@ -182,6 +182,24 @@ workers_has_room(Workers *workers, const char *owner)
     return result;
 }
 
+guint
+workers_count_waiting(Workers *workers)
+{
+    g_mutex_lock(&workers->lock);
+    guint result = workers->n_waiting + workers->urgent.length;
+    g_mutex_unlock(&workers->lock);
+    return result;
+}
+
+guint
+workers_count_busy(Workers *workers)
+{
+    g_mutex_lock(&workers->lock);
+    guint result = workers->n_busy;
+    g_mutex_unlock(&workers->lock);
+    return result;
+}
+
 static Lane *
 ensure_lane(Workers *workers, const char *owner)
 {

@@ -30,6 +30,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workers, workers_free)
 /** workers_has_room: whether workers_push() for @owner would succeed now. */
 gboolean workers_has_room(Workers *workers, const char *owner);
 
+/** workers_count_waiting: jobs whose turn has not come; workers_count_busy: threads at work. For reports. */
+guint workers_count_waiting(Workers *workers);
+guint workers_count_busy(Workers *workers);
+
 /**
  * workers_push:
  * @owner: (nullable): any text that names whom it is done for

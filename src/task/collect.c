@@ -9,9 +9,11 @@
 
 #define ENDED_MAX_AGE_US ((gint64)65 * 60 * G_USEC_PER_SEC)
 #define ENDED_MAX        200
-/* However many there are: who started it must have the time to read how it went. */
+/* Who started it must have the time to read how it went ... */
 #define ENDED_MIN_AGE_US ((gint64)60 * G_USEC_PER_SEC)
-#define IDLE_MAX_AGE_US  ((gint64)24 * 60 * 60 * G_USEC_PER_SEC)
+/* ... unless there are so many that nobody can mean to. */
+#define ENDED_MAX_YOUNG 10000
+#define IDLE_MAX_AGE_US ((gint64)24 * 60 * 60 * G_USEC_PER_SEC)
 
 typedef struct EndedTask {
     char *ref;
@@ -52,7 +54,8 @@ static gboolean
 is_due(const Tasks *tasks, const EndedTask *ended, gint64 now_us)
 {
     gint64 age_us = now_us - ended->ended_us;
-    return age_us >= ENDED_MAX_AGE_US || (tasks->ended.length > ENDED_MAX && age_us >= ENDED_MIN_AGE_US);
+    return age_us >= ENDED_MAX_AGE_US || (tasks->ended.length > ENDED_MAX && age_us >= ENDED_MIN_AGE_US) ||
+           tasks->ended.length > ENDED_MAX_YOUNG;
 }
 
 static GPtrArray *

@@ -5,8 +5,9 @@
 #include "base/text.h"
 #include "model/classes.h"
 
-#define MINUTE_US ((gint64)60 * G_USEC_PER_SEC)
-#define KEPT_MAX  200
+#define MINUTE_US      ((gint64)60 * G_USEC_PER_SEC)
+#define KEPT_MAX       200
+#define KEPT_YOUNG_MAX 10000
 
 typedef struct Fixture {
     Db *db;
@@ -92,6 +93,18 @@ test_oldest_of_many_go(Fixture *fixture, gconstpointer data)
     g_assert_true(is_there(fixture, last));
 }
 
+/* A client that starts thousands a second. */
+static void
+test_far_too_many_go_at_once(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *first = run_task(fixture);
+    run_tasks(fixture, KEPT_YOUNG_MAX - 1);
+    g_assert_cmpuint(count_after(fixture, 0), ==, KEPT_YOUNG_MAX);
+    run_tasks(fixture, 10);
+    g_assert_cmpuint(count_after(fixture, 0), ==, KEPT_YOUNG_MAX);
+    g_assert_false(is_there(fixture, first));
+}
+
 static void
 test_destroyed_ones_do_not_count(Fixture *fixture, gconstpointer data)
 {
@@ -173,6 +186,8 @@ main(int argc, char **argv)
     model_init();
     g_test_add("/task/collect/old-ones-go", Fixture, NULL, set_up, test_old_ones_go, tear_down);
     g_test_add("/task/collect/the-oldest-of-many-go", Fixture, NULL, set_up, test_oldest_of_many_go,
+               tear_down);
+    g_test_add("/task/collect/far-too-many-go-at-once", Fixture, NULL, set_up, test_far_too_many_go_at_once,
                tear_down);
     g_test_add("/task/collect/destroyed-ones-do-not-count", Fixture, NULL, set_up,
                test_destroyed_ones_do_not_count, tear_down);

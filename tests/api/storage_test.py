@@ -9,8 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import case  # noqa: E402
+from server import wait_until  # noqa: E402
 from storage import MIB, StorageTest, disk_record  # noqa: E402
-from wire import NULL, ApiFailure  # noqa: E402
+from wire import NULL, ApiFailure, call_xml, read_answer  # noqa: E402
 
 NOBODY = "OpaqueRef:00000000-0000-0000-0000-000000000000"
 
@@ -433,6 +434,39 @@ class BadPluginTest(StorageTest):
         self.assertFalse(self.api("PBD.get_currently_attached", self.pbd(self.sr)))
         self.behave(self.sr_folder, "sr_attach")
         self.api("PBD.plug", self.pbd(self.sr))
+
+
+class SocketTest(StorageTest):
+    """The socket of the domain service."""
+
+    THREADS, WAITING = 16, 256
+
+    def test_flood_is_refused(self):
+        sr, folder = self.create_sr("test")
+        args = {"dbg": "test", "dp": "vbd/x/xvda", "sr": self.api("SR.get_uuid", sr), "vdi": self.api("VDI.get_uuid", self.create_vdi(sr)),
+                "read_write": True}
+        self.misbehave(folder, "vdi_attach")
+        flood = []
+        for _ in range(self.THREADS + self.WAITING + 10):
+            flood.append(self.closed_at_end(case.wire.Connection(self.stack.state / "storage.sock")))
+            flood[-1].send_request("POST", "/", call_xml("VDI.attach", args).encode(), ("Content-Type: text/xml",))
+        first = case.wire.first_readable(flood)
+        self.assert_fails("TOO_BUSY", [], read_answer, first.read_response()[2])
+        self.behave(folder, "vdi_attach")
+        for connection in flood:
+            connection.close()
+        last = self.closed_at_end(case.wire.Connection(self.stack.state / "storage.sock"))
+
+        def attach():
+            try:
+                return read_answer(last.post(call_xml("VDI.attach", args)))
+            except ApiFailure as failure:
+                self.assertEqual(failure.code, "TOO_BUSY")  # what has hung up is not cleared away yet
+                return None
+
+        wait_until(attach, "there is room again", 30)
+        read_answer(last.post(call_xml("VDI.detach", args)))
+        self.api("PBD.unplug", self.pbd(sr))
 
 
 class DiscoveryTest(StorageTest):

@@ -67,6 +67,14 @@ class XenopsdTest(DomainServiceTest):
         self.say("poweroff")
         self.await_state(lambda state: state["power_state"] == "Halted")
 
+    def test_logs_that_a_guest_may_fill_begin_anew(self):
+        self.add_vm()
+        self.operate("Vm.start")
+        logs = [self.folder / "state/vms/vm/run" / name for name in ("serial.log", "qemu.log")]
+        for log in logs:
+            os.truncate(log, 9 << 20)
+        wait_until(lambda: all(log.stat().st_size < 8 << 20 for log in logs), "they are short again")
+
     def test_a_killed_qemu_is_noticed_at_once(self):
         self.add_vm()
         self.operate("Vm.start")

@@ -10,6 +10,7 @@
 #include "value/xmlrpc.h"
 
 #define MAX_THREADS 16
+#define MAX_WAITING 256 /* for a thread; the domain service has fewer workers that could ask */
 
 typedef struct SocketCall {
     ApiServices *services;
@@ -173,6 +174,12 @@ void
 api_storage_socket_handler(HttpRequest *request, gpointer data)
 {
     ApiServices *services = data;
+    if (g_thread_pool_unprocessed(services->storage_threads) >= MAX_WAITING) {
+        g_autoptr(GError) error = NULL;
+        api_error_too_busy(&error);
+        reply(request, NULL, error);
+        return;
+    }
     SocketCall *call = g_new(SocketCall, 1);
     *call = (SocketCall){services, http_request_ref(request), g_cancellable_new()};
     http_request_on_gone(request, caller_gone, g_object_ref(call->cancellable), g_object_unref);

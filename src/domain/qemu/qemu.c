@@ -27,9 +27,10 @@
 #define START_TIMEOUT_MS   30000 /* a loaded host; a healthy one needs 50 */
 #define COMMAND_TIMEOUT_MS 10000
 #define ADOPT_TIMEOUT_MS   5000
-/* A guest may write to its serial line as much as it likes; the log keeps this much and then begins anew. */
-#define SERIAL_LOG_MAX_BYTES (8 * 1024 * 1024)
-#define SERIAL_LOG_CHECK_S   20
+/* A guest may write to its serial line as much as it likes, and make QEMU complain; the logs keep this much
+ * and then begin anew. */
+#define LOG_MAX_BYTES (8 * 1024 * 1024)
+#define LOG_CHECK_S   20
 
 #define DUMP_TIMEOUT_MS (10 * 60 * 1000)
 
@@ -110,30 +111,39 @@ qmp_event(gpointer owner, const char *name, Value *data)
         backend->notify(backend->notify_data, guest->id, guest->domid, event, number);
 }
 
-/* ---- The serial log */
+/* ---- Logs */
 
-static gboolean
-bound_log(gpointer data)
+#define SERIAL_LOG "serial.log"
+#define QEMU_LOG   "qemu.log"
+
+static void
+bound_log(const char *run_dir, const char *name)
 {
-    const char *path = data;
+    g_autofree char *path = g_build_filename(run_dir, name, NULL);
     struct stat status;
     /* QEMU appends, so it goes on at the new end. */
-    if (stat(path, &status) == 0 && status.st_size > SERIAL_LOG_MAX_BYTES && truncate(path, 0) < 0)
+    if (stat(path, &status) == 0 && status.st_size > LOG_MAX_BYTES && truncate(path, 0) < 0)
         log_warning("truncate '%s': %s", path, g_strerror(errno));
+}
+
+static gboolean
+bound_logs(gpointer run_dir)
+{
+    bound_log(run_dir, SERIAL_LOG);
+    bound_log(run_dir, QEMU_LOG);
     return G_SOURCE_CONTINUE;
 }
 
 static void
-watch_log(QemuGuest *data, const DomainGuest *guest)
+watch_logs(QemuGuest *data, const DomainGuest *guest)
 {
-    data->log_check = g_timeout_source_new_seconds(SERIAL_LOG_CHECK_S);
-    g_source_set_callback(data->log_check, bound_log, g_build_filename(guest->run_dir, "serial.log", NULL),
-                          g_free);
+    data->log_check = g_timeout_source_new_seconds(LOG_CHECK_S);
+    g_source_set_callback(data->log_check, bound_logs, g_strdup(guest->run_dir), g_free);
     g_source_attach(data->log_check, data->backend->context);
 }
 
 static void
-unwatch_log(QemuGuest *data)
+unwatch_logs(QemuGuest *data)
 {
     if (data->log_check == NULL)
         return;
@@ -158,7 +168,7 @@ qemu_guest_data(DomainBackend *backend, DomainGuest *guest)
     g_cond_init(&data->changed);
     g_mutex_init(&data->info_lock);
     guest->data = data;
-    watch_log(data, guest);
+    watch_logs(data, guest);
     return data;
 }
 
@@ -302,7 +312,7 @@ spawn(QemuBackend *backend, DomainGuest *guest, const Launch *launch, GError **e
                      .now_s = g_get_real_time() / G_USEC_PER_SEC};
     g_auto(GStrv) args = qemu_arguments(&spec);
     g_autofree char *line = g_strjoinv(" ", args);
-    g_autofree char *log = g_build_filename(guest->run_dir, "qemu.log", NULL);
+    g_autofree char *log = g_build_filename(guest->run_dir, QEMU_LOG, NULL);
     pid_t pid = 0;
     log_debug("%s", line);
     if (!base_process_detach((const char *const *)args, log, (const int *)(gpointer)launch->fds->data,
@@ -416,7 +426,7 @@ qemu_guest_explain(const DomainGuest *guest, GError **error)
 {
     if (error == NULL || !g_error_matches(*error, BASE_ERROR, BASE_ERROR_IO))
         return;
-    g_autofree char *path = g_build_filename(guest->run_dir, "qemu.log", NULL);
+    g_autofree char *path = g_build_filename(guest->run_dir, QEMU_LOG, NULL);
     g_autofree char *tail = qemu_process_log_tail(path);
     if (*tail == '\0')
         return;
@@ -582,7 +592,7 @@ qemu_release(DomainBackend *backend, DomainGuest *guest)
     QemuGuest *data = g_steal_pointer(&guest->data);
     if (data == NULL)
         return;
-    unwatch_log(data);
+    unwatch_logs(data);
     disconnect_qmp(data);
     qemu_agent_free(data->agent);
     qemu_memory_clear(data);
