@@ -76,6 +76,7 @@ class SrTest(MediumTest):
         self.sr.call("sr_create", 0)
         self.sr.call("sr_attach")
         uuid = self.sr.create()
+        self.sr.call("sr_detach")
         self.assert_fault("SRExists", "sr_create", 0)
         self.sr.call("sr_attach")
         self.assertIn(uuid, self.sr.scan())

@@ -21,6 +21,9 @@ Value *folder_sr_content_type(const DriverRequest *request, GError **error);
  */
 gboolean folder_find_srs(const char *location, GPtrArray *found, GError **error);
 
+/** folder_check_empty: that no disk is left in the request's SR. Fault: DRIVER_ERROR_SR_NOT_EMPTY. */
+gboolean folder_check_empty(const DriverRequest *request, GError **error);
+
 /* Calls on disks. */
 Value *folder_vdi_create(const DriverRequest *request, GError **error);
 Value *folder_vdi_introduce(const DriverRequest *request, GError **error);

@@ -96,6 +96,13 @@ check_no_images(const FolderStore *store, GError **error)
     return TRUE;
 }
 
+gboolean
+folder_check_empty(const DriverRequest *request, GError **error)
+{
+    g_auto(FolderStore) store = {.lock = -1};
+    return folder_open(request, TRUE, &store, error) && check_no_images(&store, error);
+}
+
 /* The marker first: without it there is no SR, whatever else is left. */
 static gboolean
 remove_sr(const char *location, gboolean is_made, GError **error)
