@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import case  # noqa: E402
 from server import wait_until  # noqa: E402
-from storage import MIB, StorageTest, disk_record  # noqa: E402
+from storage import MIB, TYPES, StorageTest, disk_record  # noqa: E402
 from wire import NULL, ApiFailure, call_xml, read_answer  # noqa: E402
 
 NOBODY = "OpaqueRef:00000000-0000-0000-0000-000000000000"
@@ -56,11 +56,11 @@ class RepositoryTest(StorageTest):
         return self.api("SR.get_virtual_allocation", sr), self.api("SR.get_physical_utilisation", sr)
 
     def test_types_are_those_of_the_plugins(self):
-        self.assertEqual(self.api("SR.get_supported_types"), ["file", "test"])
+        self.assertEqual(self.api("SR.get_supported_types"), TYPES)
         records = self.api("SM.get_all_records").values()
-        self.assertEqual({record["type"] for record in records}, {"file", "test"})
+        self.assertEqual({record["type"] for record in records}, set(TYPES))
         for record in records:
-            self.assertIn("VDI_CREATE", record["capabilities"])
+            self.assertEqual("VDI_CREATE" in record["capabilities"], record["type"] != "iso", record["type"])
             self.assertEqual(set(record["features"]), set(record["capabilities"]))
 
     def test_unknown_type_is_told(self):
@@ -485,7 +485,7 @@ class DiscoveryTest(StorageTest):
         os.symlink("/nonexistent", cls.scratch / "plugins/DanglingSR")
 
     def test_they_are_left_out_and_told_in_the_log(self):
-        self.assertEqual(self.api("SR.get_supported_types"), ["file", "test"])
+        self.assertEqual(self.api("SR.get_supported_types"), TYPES)
         log = self.stack.log_path("xylemd").read_text(encoding="utf-8")
         for name in ("GarbageSR", "ExitSR", "CrashSR", "EmptySR"):
             self.assertIn(name, log)
@@ -498,8 +498,8 @@ class DiscoveryTest(StorageTest):
         (self.scratch / "plugins/BriefSR").unlink()
         self.restart()
         self.api = self.new_wire()
-        self.assertEqual(self.api("SR.get_supported_types"), ["file", "test"])
-        self.assertEqual({record["type"] for record in self.api("SM.get_all_records").values()}, {"file", "test"})
+        self.assertEqual(self.api("SR.get_supported_types"), TYPES)
+        self.assertEqual({record["type"] for record in self.api("SM.get_all_records").values()}, set(TYPES))
 
 
 if __name__ == "__main__":
