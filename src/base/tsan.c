@@ -124,6 +124,7 @@ UNREF(g_object_unref, void)
 UNREF(g_ptr_array_unref, GPtrArray)
 UNREF(g_hash_table_unref, GHashTable)
 UNREF(g_bytes_unref, GBytes)
+UNREF(g_variant_unref, GVariant)
 UNREF(g_main_context_unref, GMainContext)
 UNREF(g_source_unref, GSource)
 
