@@ -71,6 +71,8 @@ print_key(const Option *option)
     print_rules(option);
     if (option->is_live)
         puts("Read again on\n.Dv SIGHUP .");
+    else
+        puts("Takes a restart.");
 }
 
 static gboolean

@@ -18,17 +18,26 @@ typedef struct ApiServices {
     DomainClient *domains;
     Session *plugin_session; /* what storage plugins are given to call back with */
     char *state_directory;
-    char *guest_directory; /* (nullable) kernel, initrd and disk of the demo guest */
-    char *iso_directory;   /* (nullable) where installer kernels are looked for */
-    char *host_ref;        /* this host's row; made by api_bootstrap() */
+    /* Settings that may change while calls run: atomic. Texts are interned, and NULL for none; see
+     * api_setting(). */
+    const char *guest_directory;   /* kernel, initrd and disk of the demo guest */
+    const char *iso_directory;     /* where installer kernels are looked for */
+    gint clean_shutdown_timeout_s; /* how long a guest may take to go down */
+    char *host_ref;                /* this host's row; made by api_bootstrap() */
     char *host_uuid;
     char *pool_ref;
-    char *pool_secret;              /* members of the pool know each other by it */
-    char *bind_address;             /* (nullable) what the API's ports listen on */
-    guint16 tls_port;               /* as listened on; 0: none */
-    guint16 plain_port;             /* 0: none */
-    guint clean_shutdown_timeout_s; /* how long a guest may take to go down */
+    char *pool_secret;  /* members of the pool know each other by it */
+    char *bind_address; /* (nullable) what the API's ports listen on */
+    guint16 tls_port;   /* as listened on; 0: none */
+    guint16 plain_port; /* 0: none */
 } ApiServices;
+
+/** api_setting: one of the texts that may change: stays as it is for whoever has got it. */
+static inline const char *
+api_setting(const char *const *setting)
+{
+    return g_atomic_pointer_get((const char **)setting);
+}
 
 /**
  * api_bootstrap:
@@ -84,6 +93,13 @@ void api_storage_detach_left(ApiServices *services, const char *vm_uuid);
 /** api_storage_left_users: uuids of the VMs that an earlier server left with disks attached and that have not
  * shown up since. (transfer full) */
 GPtrArray *api_storage_left_users(ApiServices *services);
+
+/** api_templates_refresh: makes and changes what depends on guest_directory. */
+gboolean api_templates_refresh(ApiServices *services, GError **error);
+
+/** api_plugins_refresh: looks for storage plugins again, and brings the SM rows up to date. Blocks for as
+ * long as they take to say what they are. */
+gboolean api_plugins_refresh(ApiServices *services, GError **error);
 
 /** api_external_auth_start: goes on with the directory that the host's row names. After api_bootstrap().
  * Errors: AUTH_UNKNOWN_TYPE, DIRECTORY_ERROR. */

@@ -365,15 +365,17 @@ static gpointer
 revalidate_often(gpointer data)
 {
     External *external = data;
+    gint64 last_us = g_get_monotonic_time();
     g_mutex_lock(&external->lock);
     while (!external->is_stopped) {
-        gint64 next_us = g_get_monotonic_time() + (gint64)external->period_s * G_USEC_PER_SEC;
-        while (!external->is_stopped && g_cond_wait_until(&external->changed, &external->lock, next_us))
+        gint64 next_us = last_us + (gint64)external->period_s * G_USEC_PER_SEC;
+        if (g_get_monotonic_time() < next_us) {
+            g_cond_wait_until(&external->changed, &external->lock, next_us);
             continue;
-        if (external->is_stopped)
-            break;
+        }
         g_mutex_unlock(&external->lock);
         external_revalidate(external, external->sessions);
+        last_us = g_get_monotonic_time();
         g_mutex_lock(&external->lock);
     }
     g_mutex_unlock(&external->lock);
@@ -381,10 +383,19 @@ revalidate_often(gpointer data)
 }
 
 void
+external_set_period(External *external, guint period_s)
+{
+    g_mutex_lock(&external->lock);
+    external->period_s = period_s;
+    g_cond_broadcast(&external->changed);
+    g_mutex_unlock(&external->lock);
+}
+
+void
 external_start(External *external, Sessions *sessions, guint period_s)
 {
     external->sessions = sessions;
-    external->period_s = period_s;
+    external_set_period(external, period_s);
     external->thread = g_thread_new("directory", revalidate_often, external);
 }
 

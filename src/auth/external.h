@@ -57,6 +57,8 @@ void external_logout(Sessions *sessions, const char *sid, const char *except_ref
 
 /** external_start: revalidates @sessions every @period_s on a thread of its own. */
 void external_start(External *external, Sessions *sessions, guint period_s);
+/** external_set_period: counted from the last time. */
+void external_set_period(External *external, guint period_s);
 /** external_stop: ends that thread; NULL, or never started, is fine. */
 void external_stop(External *external);
 

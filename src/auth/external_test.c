@@ -198,6 +198,20 @@ test_revalidation(Fixture *fixture, gconstpointer data)
     g_assert_false(is_live(fixture, session));
 }
 
+/* The thread that asks every so often is told to ask more often while it waits for tomorrow. */
+static void
+test_period(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *group = add_subject(fixture, "sid-group");
+    external_start(fixture->external, fixture->sessions, 24 * 60 * 60);
+    g_autoptr(Session) session = log_in_well(fixture);
+    fixture->fake->is_disabled = TRUE;
+    external_set_period(fixture->external, 1);
+    while (is_live(fixture, session))
+        g_thread_yield();
+    external_stop(fixture->external);
+}
+
 static void
 test_gone_users(Fixture *fixture, gconstpointer data)
 {
@@ -240,6 +254,7 @@ main(int argc, char **argv)
         {"/auth/external/subjects-say-what-a-user-may", test_grant},
         {"/auth/external/others-stay-out-and-are-told-why", test_refusals},
         {"/auth/external/who-left-the-group-is-out-unless-nobody-answers", test_revalidation},
+        {"/auth/external/period-changes-while-it-waits", test_period},
         {"/auth/external/who-is-disabled-or-gone-is-out", test_gone_users},
         {"/auth/external/logout-is-by-user", test_logout},
     };

@@ -19,7 +19,7 @@ struct Sessions {
     AuditTrail *audit;  /* (nullable) borrowed */
     External *external; /* (nullable) borrowed */
     LoginSources *login_sources;
-    guint refusal_delay_ms;
+    guint refusal_delay_ms; /* under the lock */
     GMutex lock;
     GCond stopped;
     gboolean is_stopped;

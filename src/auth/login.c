@@ -8,7 +8,10 @@
 void
 sessions_set_refusal_delay(Sessions *sessions, guint delay_ms)
 {
+    g_mutex_lock(&sessions->lock);
     sessions->refusal_delay_ms = delay_ms;
+    g_cond_broadcast(&sessions->stopped);
+    g_mutex_unlock(&sessions->lock);
 }
 
 void
@@ -43,10 +46,13 @@ sessions_stop(Sessions *sessions)
 static void
 delay_refusal(Sessions *sessions, gint64 started_us)
 {
-    gint64 until_us = started_us + (gint64)sessions->refusal_delay_ms * 1000;
     g_mutex_lock(&sessions->lock);
-    while (!sessions->is_stopped && g_get_monotonic_time() < until_us)
+    for (;;) {
+        gint64 until_us = started_us + (gint64)sessions->refusal_delay_ms * 1000;
+        if (sessions->is_stopped || g_get_monotonic_time() >= until_us)
+            break;
         g_cond_wait_until(&sessions->stopped, &sessions->lock, until_us);
+    }
     g_mutex_unlock(&sessions->lock);
 }
 

@@ -73,6 +73,15 @@ exchange(const Option *option, gpointer one, gpointer other)
 }
 
 static void
+tell_change(const Option *option)
+{
+    if (option->is_live)
+        log_info("%s has changed and is in force", option->name);
+    else
+        log_warning("%s has changed and takes a restart", option->name);
+}
+
+static void
 take_over(Control *control, gpointer fresh)
 {
     const OptionTable *table = control->spec.table;
@@ -82,10 +91,11 @@ take_over(Control *control, gpointer fresh)
             continue;
         if (option->is_live)
             exchange(option, control->spec.options, fresh);
-        else
-            log_warning("%s has changed and takes a restart", option->name);
+        tell_change(option);
     }
     base_log_set_level(configured_level(control));
+    if (control->parts.apply != NULL)
+        control->parts.apply(control->parts.data);
 }
 
 static gboolean

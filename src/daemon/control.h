@@ -37,6 +37,7 @@ void control_status(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 /* The daemon's parts, once they are built. */
 typedef struct ControlParts {
+    void (*apply)(gpointer data); /* (nullable) the options have been read again; on the main thread */
     void (*dump)(gpointer data, GString *out); /* from a thread of its own */
     const char *watched;                       /* name of the part that is probed */
     WatchdogProbe probe;

@@ -26,7 +26,7 @@ typedef struct Option {
         *installed; /* what the configuration file of an installation says instead; NULL: the default */
     int min, max;
     const char *choices;       /* "pam|password" */
-    gboolean is_live;          /* read again on SIGHUP */
+    gboolean is_live;          /* read again on SIGHUP; the others take a restart */
     gboolean is_for_line_only; /* no key */
     const char *doc;           /* whole sentences */
 } Option;

@@ -145,11 +145,11 @@ test_print(void)
     g_assert_nonnull(keys);
     g_assert_cmpstr(keys, ==,
                     "[prog]\n"
-                    "\n# A text.\n#text = some text\n"
-                    "\n# A path.\npath = /there\n"
+                    "\n# A text. Takes a restart.\n#text = some text\n"
+                    "\n# A path. Takes a restart.\npath = /there\n"
                     "\n# A choice. One of left, right. Read again on SIGHUP.\n#choice = left\n"
-                    "\n# A list. May stand on several lines.\n#list = /a\n"
-                    "\n# A number. A number from -1 to 10.\n#number = 5\n");
+                    "\n# A list. May stand on several lines. Takes a restart.\n#list = /a\n"
+                    "\n# A number. A number from -1 to 10. Takes a restart.\n#number = 5\n");
     free(text);
 }
 

@@ -45,6 +45,7 @@ struct Server {
     char *password_path;
     AuditTrail *audit;
     guint expiry_timer;
+    GThread *plugin_search; /* after a reload */
 };
 
 static char *
@@ -115,7 +116,6 @@ start_sessions(Server *server, GError **error)
     sessions_set_audit(services->sessions, server->audit);
     services->external = external_new(services->db);
     sessions_set_external(services->sessions, services->external);
-    sessions_set_refusal_delay(services->sessions, (guint)server->options->login_delay_ms);
     server->expiry_timer = g_timeout_add_seconds(EXPIRY_PERIOD_S, expire, services);
     sessions_on_logout(services->sessions, (void (*)(gpointer, const char *))event_cancel_session,
                        services->events);
@@ -134,16 +134,35 @@ start_directory(Server *server)
     external_start(services->external, services->sessions, (guint)server->options->directory_check_s);
 }
 
+static void
+set_directories(ApiServices *services, const XylemdOptions *options)
+{
+    g_atomic_pointer_set(&services->guest_directory, g_intern_string(options->guest_directory));
+    g_atomic_pointer_set(&services->iso_directory, g_intern_string(options->iso_directory));
+}
+
+/* What options say that may change while the server runs, at the start and after each reload. */
+static void
+apply(Server *server)
+{
+    ApiServices *services = &server->services;
+    const XylemdOptions *options = server->options;
+    set_directories(services, options);
+    g_atomic_int_set(&services->clean_shutdown_timeout_s, options->shutdown_timeout_s);
+    sessions_set_refusal_delay(services->sessions, (guint)options->login_delay_ms);
+    external_set_period(services->external, (guint)options->directory_check_s);
+    rpc_set_workers(services->rpc, (guint)options->n_workers);
+    api_http_set_web_directory(server->pages, options->web_directory);
+}
+
 static gboolean
 start_services(Server *server, GError **error)
 {
     ApiServices *services = &server->services;
     const XylemdOptions *options = server->options;
     services->state_directory = g_strdup(options->state_directory);
-    services->guest_directory = g_strdup(options->guest_directory);
-    services->iso_directory = g_strdup(options->iso_directory);
+    set_directories(services, options);
     services->bind_address = g_strdup(options->bind_address);
-    services->clean_shutdown_timeout_s = (guint)options->shutdown_timeout_s;
     services->db = open_database(options, FALSE, error);
     if (services->db == NULL)
         return FALSE;
@@ -161,8 +180,11 @@ start_services(Server *server, GError **error)
                             services, (guint)options->n_workers);
     rpc_set_host(services->rpc, services->host_ref);
     server->cli = cli_server_new(services->rpc, services->db, services->sessions);
-    server->pages = api_http_new(services, options->web_directory, error);
-    return server->pages != NULL;
+    server->pages = api_http_new(services, error);
+    if (server->pages == NULL)
+        return FALSE;
+    apply(server);
+    return TRUE;
 }
 
 static gboolean
@@ -229,6 +251,37 @@ listen_api(Server *server, GError **error)
            listen_tls(server, error) && listen_plain(server, error) && write_ports(server, error);
 }
 
+/* Plugins say themselves what they are, so this takes as long as the slowest of them. */
+static gpointer
+search_plugins(gpointer services)
+{
+    g_autoptr(GError) error = NULL;
+    if (!api_plugins_refresh(services, &error))
+        log_warning("storage plugins: %s", error->message);
+    return NULL;
+}
+
+static void
+await_plugin_search(Server *server)
+{
+    if (server->plugin_search != NULL)
+        g_thread_join(g_steal_pointer(&server->plugin_search));
+}
+
+void
+server_reload(gpointer data)
+{
+    Server *server = data;
+    g_autoptr(GError) error = NULL;
+    apply(server);
+    if (!api_templates_refresh(&server->services, &error))
+        log_warning("templates: %s", error->message);
+    await_plugin_search(server);
+    storage_set_plugin_directories(server->services.storage,
+                                   (const char *const *)server->options->plugin_directories);
+    server->plugin_search = g_thread_new("plugins", search_plugins, &server->services);
+}
+
 Server *
 server_start(const XylemdOptions *options, GError **error)
 {
@@ -255,6 +308,7 @@ server_stop(Server *server)
     if (server == NULL)
         return;
     ApiServices *services = &server->services;
+    await_plugin_search(server);
     if (server->expiry_timer != 0)
         g_source_remove(server->expiry_timer);
     if (services->sessions != NULL)
@@ -278,8 +332,6 @@ server_stop(Server *server)
     tasks_free(services->tasks);
     db_close(services->db);
     g_free(services->state_directory);
-    g_free(services->guest_directory);
-    g_free(services->iso_directory);
     g_free(services->host_ref);
     g_free(services->host_uuid);
     g_free(services->pool_ref);

@@ -17,6 +17,9 @@ Server *server_start(const XylemdOptions *options, GError **error);
  */
 void server_stop(Server *server);
 
+/** server_reload: the options have been read again: those that are live take effect, and storage plugins are
+ * looked for. On the main thread. */
+void server_reload(gpointer server);
 /** server_dump: appends what the parts are doing now, without secrets. From any thread. */
 void server_dump(gpointer server, GString *out);
 /** server_probe: a WatchdogProbe of the database's writer. */

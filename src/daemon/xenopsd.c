@@ -142,7 +142,7 @@ serve(const XenopsdOptions *options, Control *control, Served *served, GError **
     log_info("serving at %s, back end %s, acceleration %s", options->socket_path, served->backend,
              served->accel);
     control_status("Serving; back end %s, acceleration %s", served->backend, served->accel);
-    control_run(control, &(ControlParts){dump, "the domain loop", probe, served});
+    control_run(control, &(ControlParts){NULL, dump, "the domain loop", probe, served});
     log_info("stopping; guests go on");
     return TRUE;
 }

@@ -34,7 +34,8 @@ serve(XylemdOptions *options, const char *const *argv)
         fprintf(stderr, "xylemd: %s\n", error->message);
         return 1;
     }
-    control_run(control, &(ControlParts){server_dump, "the database writer", server_probe, server});
+    control_run(control,
+                &(ControlParts){server_reload, server_dump, "the database writer", server_probe, server});
     log_info("stopping");
     server_stop(server);
     return 0;

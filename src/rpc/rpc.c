@@ -55,6 +55,13 @@ rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHan
 }
 
 void
+rpc_set_workers(Rpc *rpc, guint n_workers)
+{
+    WorkersLimits limits = workers_limits(n_workers);
+    workers_set_limits(rpc->workers, &limits);
+}
+
+void
 rpc_limit_quick(Rpc *rpc, const WorkersLimits *limits)
 {
     workers_free(rpc->quick);

@@ -46,6 +46,8 @@ typedef gboolean (*RpcHandler)(ApiCall *call, Value *const *params, Value **ret_
  */
 Rpc *rpc_new(Db *db, EventHub *events, Sessions *sessions, Tasks *tasks, const RpcHandler *handlers,
              struct ApiServices *services, guint n_workers);
+/** rpc_set_workers: another number of them, from now on. */
+void rpc_set_workers(Rpc *rpc, guint n_workers);
 /** rpc_set_host: what tasks name as resident_on. Before the first call. */
 void rpc_set_host(Rpc *rpc, const char *host_ref);
 /** rpc_free: cancels what runs and what is still queued, lets it end, then frees. NULL is fine. */

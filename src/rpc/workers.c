@@ -49,9 +49,9 @@ workers_limits(guint n_threads)
 static gboolean
 may_run(const Workers *workers, const Lane *lane)
 {
-    guint n_free = workers->limits.n_threads - workers->n_busy;
-    if (lane->n_running >= workers->limits.share || n_free == 0)
+    if (lane->n_running >= workers->limits.share || workers->n_busy >= workers->limits.n_threads)
         return FALSE;
+    guint n_free = workers->limits.n_threads - workers->n_busy;
     return lane->n_running == 0 || n_free > workers->limits.n_reserved;
 }
 
@@ -128,7 +128,7 @@ serve(gpointer token, gpointer data)
 static void
 wake(Workers *workers)
 {
-    if (workers->n_serving == workers->limits.n_threads + URGENT_THREADS)
+    if (workers->n_serving >= workers->limits.n_threads + URGENT_THREADS)
         return;
     workers->n_serving++;
     g_thread_pool_push(workers->threads, workers, NULL);
@@ -156,6 +156,17 @@ workers_free(Workers *workers)
     g_hash_table_unref(workers->lanes);
     g_mutex_clear(&workers->lock);
     g_free(workers);
+}
+
+void
+workers_set_limits(Workers *workers, const WorkersLimits *limits)
+{
+    g_mutex_lock(&workers->lock);
+    workers->limits = *limits;
+    g_thread_pool_set_max_threads(workers->threads, (int)(limits->n_threads + URGENT_THREADS), NULL);
+    for (guint i = 0; i < MIN(workers->n_waiting, limits->n_threads); i++)
+        wake(workers);
+    g_mutex_unlock(&workers->lock);
 }
 
 /* ---- Coming in ---- */

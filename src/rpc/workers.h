@@ -27,6 +27,9 @@ Workers *workers_new(const WorkersLimits *limits, void (*run)(gpointer job));
 void workers_free(Workers *workers);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workers, workers_free)
 
+/** workers_set_limits: from now on; what has begun goes on. */
+void workers_set_limits(Workers *workers, const WorkersLimits *limits);
+
 /** workers_has_room: whether workers_push() for @owner would succeed now. */
 gboolean workers_has_room(Workers *workers, const char *owner);
 

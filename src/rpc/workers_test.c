@@ -198,6 +198,26 @@ test_cancelled(void)
 }
 
 static void
+test_other_limits(void)
+{
+    g_autoptr(Bench) bench = bench_new();
+    Workers *workers = workers_new(&one_thread, run);
+    const WorkersLimits two = {.n_threads = 2, .share = 2, .owner_queue = 3, .queue = 5};
+    push(workers, bench, "a", 'a', TRUE, NULL);
+    push(workers, bench, "a", 'a', TRUE, NULL);
+    push(workers, bench, "b", 'b', TRUE, NULL);
+    wait_begun(bench, 1);
+    workers_set_limits(workers, &two);
+    wait_begun(bench, 2); /* it waited for a thread */
+    workers_set_limits(workers, &one_thread);
+    g_assert_cmpuint(workers_count_busy(workers), ==, 2); /* what has begun goes on */
+    g_assert_cmpuint(workers_count_waiting(workers), ==, 1);
+    bench_open(bench);
+    workers_free(workers);
+    g_assert_cmpuint(bench->n_done, ==, 3);
+}
+
+static void
 test_limits(void)
 {
     for (guint n_threads = 1; n_threads <= 1024; n_threads++) {
@@ -218,6 +238,7 @@ main(int argc, char **argv)
     g_test_add_func("/rpc/workers/owners-take-turns", test_turns);
     g_test_add_func("/rpc/workers/refuses-what-is-beyond-its-bounds", test_bounds);
     g_test_add_func("/rpc/workers/cancelled-while-waiting-runs-at-once", test_cancelled);
+    g_test_add_func("/rpc/workers/limits-change-while-jobs-wait", test_other_limits);
     g_test_add_func("/rpc/workers/limits-suit-any-number-of-threads", test_limits);
     return g_test_run();
 }

@@ -9,14 +9,14 @@
 #include "storage/request.h"
 
 struct Storage {
-    GStrv plugin_directories;
-    char *host_ref; /* (nullable) */
+    GStrv plugin_directories; /* under the mutex */
+    char *host_ref;           /* (nullable) */
     StorageLimits call_limits;
     StorageLimits info_limits;
     StorageLocks *locks;
     StorageDatapaths *datapaths;
     StorageCallLog *log;
-    GMutex mutex;               /* guards discovery */
+    GMutex mutex;               /* guards discovery and plugin_directories */
     StorageDiscovery discovery; /* of the last scan */
 };
 

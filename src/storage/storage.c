@@ -96,14 +96,25 @@ void
 storage_rescan_plugins(Storage *storage)
 {
     StorageDiscovery found;
-    storage_discover((const char *const *)storage->plugin_directories, storage->host_ref,
-                     &storage->info_limits, &found);
+    g_mutex_lock(&storage->mutex);
+    g_auto(GStrv) directories = g_strdupv(storage->plugin_directories);
+    g_mutex_unlock(&storage->mutex);
+    storage_discover((const char *const *)directories, storage->host_ref, &storage->info_limits, &found);
 
     g_mutex_lock(&storage->mutex);
     StorageDiscovery old = storage->discovery;
     storage->discovery = found;
     g_mutex_unlock(&storage->mutex);
     storage_discovery_clear(&old);
+}
+
+void
+storage_set_plugin_directories(Storage *storage, const char *const *directories)
+{
+    g_mutex_lock(&storage->mutex);
+    g_strfreev(storage->plugin_directories);
+    storage->plugin_directories = g_strdupv((char **)directories);
+    g_mutex_unlock(&storage->mutex);
 }
 
 GPtrArray *

@@ -48,6 +48,8 @@ typedef struct StorageBrokenPlugin {
 
 /** storage_rescan_plugins: looks again; types that vanished are gone, running calls are not disturbed. */
 void storage_rescan_plugins(Storage *storage);
+/** storage_set_plugin_directories: for the next storage_rescan_plugins(). */
+void storage_set_plugin_directories(Storage *storage, const char *const *directories);
 
 /** storage_plugins: StoragePlugin, sorted by type. (transfer full) */
 GPtrArray *storage_plugins(Storage *storage);

@@ -2,87 +2,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How the daemons behave towards whoever runs them: notifications, signals, the configuration file, the debug dump."""
 
-import os
 import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 
 import tap  # noqa: E402
-from server import build_dir, wait_until  # noqa: E402
-from stack import Stack  # noqa: E402
-
-WATCHDOG_SECONDS = 0.3
-SECONDS = 30
+from daemon_case import SECONDS, WATCHDOG_SECONDS, DaemonCase  # noqa: E402
+from server import build_dir  # noqa: E402
 
 
-class Manager:
-    """What a service manager is to a daemon: a socket for notifications."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(path)
-        self.socket.settimeout(SECONDS)
-        self.lines = []
-        self.environment = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": str(int(WATCHDOG_SECONDS * 1000000))}
-
-    def wait(self, line):
-        """Until a notification has @line in it; those before it are kept too."""
-        while True:
-            message = self.socket.recv(4096).decode().splitlines()
-            self.lines += message
-            if any(text.startswith(line) for text in message):
-                return
-
-
-class DaemonTest(unittest.TestCase):
-    """Both daemons, started as a service manager would, with a configuration file each."""
-
-    def setUp(self):
-        scratch = tempfile.TemporaryDirectory(prefix="xylem-")
-        self.addCleanup(scratch.cleanup)
-        self.folder = Path(scratch.name)
-        self.stack = Stack(build_dir(), self.folder / "s", backend="fake")
-        self.stack.state.mkdir()
-        self.addCleanup(self.stack.kill_all)
-        self.managers = {}
-
-    def start(self, name, config=""):
-        """One daemon, told to read a file with this content."""
-        path = self.folder / f"{name}.conf"
-        path.write_text(config, encoding="utf-8")
-        manager = Manager(str(self.folder / f"{name}.notify"))
-        self.addCleanup(manager.socket.close)
-        self.managers[name] = manager
-        with open(self.stack.log_path(name), "ab") as log:
-            process = subprocess.Popen([*self.stack.command(name), "--config", str(path)], stdout=log, stderr=log,
-                                       env={**os.environ, **manager.environment}, start_new_session=True)
-        self.stack.processes[name] = process
-        manager.wait("READY=1")
-        return process, manager, path
-
-    def start_xylemd(self, config=""):
-        """The management server, with the domain service behind it."""
-        self.start("xenopsd")
-        return self.start("xylemd", config)
-
-    def log(self, name):
-        """What a daemon has logged so far."""
-        return self.stack.log_path(name).read_text(encoding="utf-8")
-
-    def wait_log(self, name, text):
-        """Until it has logged this."""
-        wait_until(lambda: text in self.log(name), f"{name} logs '{text}'", SECONDS)
-
-    def run_to_end(self, name, *arguments):
-        """A daemon that ends by itself: what it printed, what it said on stderr, its status."""
-        done = subprocess.run([str(self.stack.program(name)), *arguments], capture_output=True, text=True, check=False)
-        return done.stdout, done.stderr, done.returncode
+class DaemonTest(DaemonCase):
+    """What a service manager and an administrator see."""
 
     def test_notifies_the_service_manager(self):
         for name in ("xenopsd", "xylemd"):
@@ -112,14 +44,12 @@ class DaemonTest(unittest.TestCase):
 
     def test_hup_reads_the_configuration_again(self):
         for name in ("xenopsd", "xylemd"):
-            process, manager, path = self.start(name, "log-level = info\n")
-            other = "bind = 0.0.0.0\nworkers = 5\n" if name == "xylemd" else "qemu = /other\n"
-            path.write_text(f"log-level = debug\n{other}", encoding="utf-8")
-            process.send_signal(signal.SIGHUP)
-            manager.wait("RELOADING=1")
-            manager.wait("READY=1")
+            process, _, path = self.start(name, "log-level = info\n", ["auth"])
+            other = "bind = 0.0.0.0\nauth = pam\n" if name == "xylemd" else "qemu = /other\n"
+            self.reload(name, f"log-level = debug\n{other}")
             self.assertIn(f"read '{path}' again", self.log(name))
-            self.assertIn(f"{'workers' if name == 'xylemd' else 'qemu'} has changed and takes a restart", self.log(name))
+            self.assertIn("log-level has changed and is in force", self.log(name))
+            self.assertIn(f"{'auth' if name == 'xylemd' else 'qemu'} has changed and takes a restart", self.log(name))
             self.assertNotIn("bind has changed", self.log(name))  # the command line says what it is
             process.send_signal(signal.SIGQUIT)
             self.wait_log(name, "debug dump is in")

@@ -31,7 +31,7 @@ typedef struct Place {
 
 struct ApiHttp {
     ApiServices *services;
-    char *web_directory;
+    const char *web_directory; /* (nullable) interned; atomic */
     GThreadPool *threads;
     Place places[G_N_ELEMENTS(actions)];
 };
@@ -57,23 +57,28 @@ take(HttpRequest *request, gpointer data)
     *call = (HttpCall){.services = place->http->services,
                        .request = http_request_ref(request),
                        .action = place->action,
-                       .web_directory = place->http->web_directory};
+                       .web_directory = g_atomic_pointer_get(&place->http->web_directory)};
     g_thread_pool_push(place->http->threads, call, NULL);
 }
 
 ApiHttp *
-api_http_new(ApiServices *services, const char *web_directory, GError **error)
+api_http_new(ApiServices *services, GError **error)
 {
     if (!blob_store_prepare(services, error) ||
         !pool_secret_ensure(services->state_directory, &services->pool_secret, error))
         return NULL;
     ApiHttp *http = g_new0(ApiHttp, 1);
     http->services = services;
-    http->web_directory = g_strdup(web_directory);
     http->threads = g_thread_pool_new(serve, NULL, THREADS_MAX, FALSE, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(actions); i++)
         http->places[i] = (Place){http, &actions[i]};
     return http;
+}
+
+void
+api_http_set_web_directory(ApiHttp *http, const char *web_directory)
+{
+    g_atomic_pointer_set(&http->web_directory, g_intern_string(web_directory));
 }
 
 void
@@ -82,7 +87,6 @@ api_http_free(ApiHttp *http)
     if (http == NULL)
         return;
     g_thread_pool_free(http->threads, FALSE, TRUE);
-    g_free(http->web_directory);
     g_free(http);
 }
 

@@ -9,11 +9,12 @@ typedef struct ApiHttp ApiHttp;
 /**
  * api_http_new:
  * @services: outlives it; its pool_secret is set here
- * @web_directory: (nullable): what GET / serves
  *
  * After api_bootstrap(). Errors: BASE_ERROR (the state directory takes no files).
  */
-ApiHttp *api_http_new(ApiServices *services, const char *web_directory, GError **error);
+ApiHttp *api_http_new(ApiServices *services, GError **error);
+/** api_http_set_web_directory: what GET / serves from now on; (nullable): nothing, as at first. */
+void api_http_set_web_directory(ApiHttp *http, const char *web_directory);
 /** api_http_free: waits until no handler runs any more; the HTTP server must have ended. NULL is fine. */
 void api_http_free(ApiHttp *http);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ApiHttp, api_http_free)

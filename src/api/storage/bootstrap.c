@@ -53,6 +53,13 @@ attach_again(ApiServices *services, const DbRow *pbd, GError **error)
 }
 
 gboolean
+api_plugins_refresh(ApiServices *services, GError **error)
+{
+    storage_rescan_plugins(services->storage);
+    return write_sms(services, error);
+}
+
+gboolean
 api_storage_bootstrap(ApiServices *services, GError **error)
 {
     if (!write_sms(services, error))

@@ -46,7 +46,8 @@ is_allowed(const ApiServices *services, const char *path,
     g_autofree char *kernels = services->state_directory == NULL
                                    ? NULL
                                    : g_build_filename(services->state_directory, "kernels", NULL);
-    const char *const directories[] = {services->guest_directory, services->iso_directory, kernels,
+    const char *const directories[] = {api_setting(&services->guest_directory),
+                                       api_setting(&services->iso_directory), kernels,
                                        VM_INSTALLER_DIRECTORY};
 
     for (gsize i = 0; i < G_N_ELEMENTS(directories); i++)

@@ -211,10 +211,16 @@ shut_down_hard(ApiCall *call, const char *vm_ref, GError **error)
     return shut_down(call, vm_ref, HARD, error);
 }
 
+static double
+shutdown_timeout_s(const ApiCall *call)
+{
+    return g_atomic_int_get(&call->services->clean_shutdown_timeout_s);
+}
+
 gboolean
 api_vm__clean_shutdown(ApiCall *call, const VmCleanShutdownArgs *args, GError **error)
 {
-    return shut_down(call, args->vm.id, call->services->clean_shutdown_timeout_s, error);
+    return shut_down(call, args->vm.id, shutdown_timeout_s(call), error);
 }
 
 gboolean
@@ -233,7 +239,7 @@ api_vm__shutdown(ApiCall *call, const VmShutdownArgs *args, GError **error)
 
     if (!g_str_equal(db_row_string(vm, VM_POWER_STATE), "Running")) /* nobody in there who could react */
         return shut_down_hard(call, args->vm.id, error);
-    if (shut_down(call, args->vm.id, call->services->clean_shutdown_timeout_s, &failure))
+    if (shut_down(call, args->vm.id, shutdown_timeout_s(call), &failure))
         return TRUE;
     if (g_cancellable_is_cancelled(call->cancellable)) {
         g_propagate_error(error, g_steal_pointer(&failure));
@@ -283,7 +289,7 @@ reboot(ApiCall *call, const char *vm_ref, double timeout_s, GError **error)
 gboolean
 api_vm__clean_reboot(ApiCall *call, const VmCleanRebootArgs *args, GError **error)
 {
-    return reboot(call, args->vm.id, call->services->clean_shutdown_timeout_s, error);
+    return reboot(call, args->vm.id, shutdown_timeout_s(call), error);
 }
 
 gboolean

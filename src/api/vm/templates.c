@@ -104,15 +104,16 @@ find_template(Db *db, const char *key)
 static char *
 expand_path(const ApiServices *services, const char *path)
 {
-    if (!g_str_has_prefix(path, "<guest>/"))
+    const char *directory = api_setting(&services->guest_directory);
+    if (!g_str_has_prefix(path, "<guest>/") || directory == NULL)
         return g_strdup(path);
-    return g_build_filename(services->guest_directory, path + strlen("<guest>/"), NULL);
+    return g_build_filename(directory, path + strlen("<guest>/"), NULL);
 }
 
 static gboolean
 has_guest(const ApiServices *services)
 {
-    if (services->guest_directory == NULL)
+    if (api_setting(&services->guest_directory) == NULL)
         return FALSE;
     g_autofree char *kernel = expand_path(services, "<guest>/vmlinuz");
     g_autofree char *ramdisk = expand_path(services, "<guest>/initrd.img");
@@ -264,6 +265,16 @@ update_control_domain(DbTxn *txn, const ApiServices *services, GError **error)
     db_txn_set_int(txn, CLASS_VM, ref, VM_VCPUS_AT_STARTUP, g_get_num_processors());
     db_txn_set_string(txn, CLASS_HOST, services->host_ref, HOST_CONTROL_DOMAIN, ref);
     return TRUE;
+}
+
+gboolean
+api_templates_refresh(ApiServices *services, GError **error)
+{
+    const DbActor actor = {.user = "start-up"};
+    g_autoptr(DbTxn) txn = db_txn_new(services->db, &actor);
+
+    add_templates(txn, services);
+    return db_txn_commit(txn, NULL, error);
 }
 
 gboolean
