@@ -214,11 +214,23 @@ typedef struct SourceClosure {
     GDestroyNotify notify;
 } SourceClosure;
 
+/* Held while a source is attached. A context's lists are changed under its own lock, so who changes them
+ * after that has seen what was done before. */
+static pthread_mutex_t sources_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+see_sources(void)
+{
+    pthread_mutex_lock(&sources_lock);
+    pthread_mutex_unlock(&sources_lock);
+}
+
 static gboolean
 run_in_loop(gpointer data)
 {
     SourceClosure *closure = data;
     AFTER(closure);
+    see_sources();
     return closure->function(closure->data);
 }
 
@@ -272,16 +284,25 @@ static gint
 poll_and_see(GPollFD *fds, guint n_fds, gint timeout)
 {
     gint n = g_poll(fds, n_fds, timeout);
-    AFTER(&once_running);
+    see_sources();
     return n;
 }
 
 guint
 g_source_attach(GSource *source, GMainContext *context)
 {
-    BEFORE(&once_running);
+    pthread_mutex_lock(&sources_lock);
     g_main_context_set_poll_func(context, poll_and_see);
-    return REAL(g_source_attach)(source, context);
+    guint id = REAL(g_source_attach)(source, context);
+    pthread_mutex_unlock(&sources_lock);
+    return id;
+}
+
+void
+g_source_destroy(GSource *source)
+{
+    see_sources();
+    REAL(g_source_destroy)(source);
 }
 
 /* ---- Cancelling: callbacks run in the thread that cancels ---- */
