@@ -137,15 +137,16 @@ read_args(DomainBus *bus, const DomainMethod *method, GVariant *parameters, GErr
 }
 
 static void
-refuse(GDBusMethodInvocation *invocation, GError *error)
+refuse(GDBusMethodInvocation *invocation, const GError *error)
 {
     if (g_error_matches(error, BASE_ERROR, BASE_ERROR_TOO_LARGE)) {
         g_dbus_method_invocation_return_error_literal(invocation, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED,
                                                       error->message);
         return;
     }
-    domain_error_from(&error);
-    answer_exception(invocation, error);
+    g_autoptr(GError) exception = g_error_copy(error);
+    domain_error_from(&exception);
+    answer_exception(invocation, exception);
 }
 
 static void
@@ -156,11 +157,10 @@ method_called(GDBusConnection *connection, const char *sender, const char *path,
     g_autofree char *name = g_strdup_printf("%s.%s", interface + strlen(domain_dbus_name) + 1, member);
     const DomainMethod *method = domain_method_find(name);
     g_assert(method != NULL); /* GDBus lets nothing through that the introspection data does not have */
-    GError *error = NULL;
+    g_autoptr(GError) error = NULL;
     g_autoptr(Value) params = read_args(bus, method, parameters, &error);
     if (params == NULL) {
         refuse(invocation, error);
-        g_clear_error(&error);
         return;
     }
     Call *call = g_new(Call, 1);
