@@ -103,11 +103,11 @@ static void
 answered(gpointer data, Value *result, const GError *error)
 {
     g_autofree Call *call = data;
+    g_atomic_int_add(&call->bus->n_calls, -1); /* who has an answer may call again */
     if (error != NULL)
         answer_exception(call->invocation, error);
     else
         answer_result(call->method, call->invocation, result);
-    g_atomic_int_add(&call->bus->n_calls, -1);
     bus_unref(call->bus);
 }
 
