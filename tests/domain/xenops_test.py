@@ -32,6 +32,20 @@ LEAVE = b"\x1d"
 VERBOSE = json.loads(json.dumps(DEMO).replace(" quiet", ""))
 
 
+def read_terminal(fd):
+    """All that was written to a terminal whose other side is closed."""
+    said = b""
+    with open(fd, "rb", buffering=0) as terminal:
+        while True:
+            try:
+                piece = terminal.read(65536)
+            except OSError:  # how a terminal says that nobody is left
+                return said.decode()
+            if not piece:
+                return said.decode()
+            said += piece
+
+
 class XenopsCase(unittest.TestCase):
     """A service over a storage service, and the program."""
 
@@ -153,6 +167,22 @@ class CommandTest(XenopsCase):
                 self.assertEqual(self.wire.power("demo"), power)
         self.refused(FAILED, "Bad_power_state(Halted, Running): The VM is not in a state that allows this.", "pause", "demo")
 
+    def test_a_vm_is_suspended_to_a_file_and_resumed(self):
+        self.says("add", self.file(VM))
+        self.says("start", "demo")
+        image = self.folder / "image"
+        self.says("suspend", "demo", str(image))
+        self.assertEqual(self.wire.power("demo"), "Suspended")
+        self.assertTrue(image.exists())
+        self.says("resume", "demo", str(image))
+        self.assertEqual(self.wire.power("demo"), "Running")
+
+    def test_a_vm_is_suspended_to_a_disk_of_the_storage_service(self):
+        self.says("add", self.file(VM))
+        self.says("start", "demo")
+        self.refused(FAILED, "VDI_not_found: The storage service does not know the VDI.", "suspend", "demo", "empty/vdi")
+        self.assertEqual(self.wire.power("demo"), "Running")
+
     def test_a_guest_that_does_not_react_is_told(self):
         self.says("add", self.file(VM | {"platformdata": {"fake-shutdown": "ignore"}}))
         self.says("start", "demo")
@@ -178,8 +208,7 @@ class CommandTest(XenopsCase):
         self.storage.released.set()
         self.assertEqual(process.wait(), DONE)
         os.close(other)
-        self.assertRegex(os.read(terminal, 65536).decode(), r"^\rstart demo: +\d+ %.*\r\x1b\[K$")
-        os.close(terminal)
+        self.assertRegex(read_terminal(terminal), r"^\rstart demo: +\d+ %.*\r\x1b\[K$")
 
     # ---- Tasks, events, calls
 

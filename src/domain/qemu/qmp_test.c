@@ -140,7 +140,8 @@ take_descriptor(gpointer data)
     memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
     g_assert_true(base_fd_write_all(fd, "passed", 6, NULL));
     close(fd);
-    g_assert_true(base_fd_write_all(peer->fd, "{\"return\": {}, \"id\": 1}\n", 26, NULL));
+    static const char reply[] = "{\"return\": {}, \"id\": 1}\n";
+    g_assert_true(base_fd_write_all(peer->fd, reply, strlen(reply), NULL));
     return NULL;
 }
 
