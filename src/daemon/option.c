@@ -366,8 +366,8 @@ static void
 print_key(FILE *out, const Option *option)
 {
     g_autofree char *rule = value_rule(option);
-    g_autofree char *text =
-        g_strconcat(option->doc, rule, option->is_live ? " Read again on SIGHUP." : " Takes a restart.", NULL);
+    g_autofree char *text = g_strconcat(
+        option->doc, rule, option->is_live ? " Read again on SIGHUP." : " Takes a restart.", NULL);
     const char *value = option->installed != NULL ? option->installed : option->fallback;
     fputc('\n', out);
     print_comment(out, text);

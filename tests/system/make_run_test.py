@@ -94,7 +94,7 @@ class MakeRunTest(unittest.TestCase):
 
         self.assertEqual(first.interrupt(), 0)
         self.assertEqual(self.stack.guest_processes(), [])
-        self.assertIn("power button", self.stack.serial_log(uuid).read_text(encoding="utf-8", errors="replace"))
+        self.assertIn("going down", self.stack.serial_log(uuid).read_text(encoding="utf-8", errors="replace"))
         self.assertEqual(self.stack.check_db()[0], 0, self.stack.check_db())
 
         second = self.start(port)

@@ -104,7 +104,8 @@ class ReloadTest(DaemonCase):
         (more / "TestSR").chmod(0o755)
         self.change(more)
         wait_until(lambda: self.client.call("SR.get_supported_types") == ["test"], "the plugin is found", SECONDS)
-        wait_until(lambda: [record["type"] for record in self.client.call("SM.get_all_records").values()] == ["test"], "it is told", SECONDS)
+        types = lambda: [record["type"] for record in self.client.call("SM.get_all_records").values()]  # noqa: E731
+        wait_until(lambda: types() == ["test"], "it is told", SECONDS)
         (more / "TestSR").unlink()
         self.reload("xylemd", f"plugin-dir = {more}\n")  # nothing has changed in the file
         wait_until(lambda: self.client.call("SM.get_all") == [], "it is gone", SECONDS)

@@ -144,7 +144,8 @@ class AgentTest(DomainServiceTest):
     def test_an_agent_that_hangs_leaves_the_power_button(self):
         self.start_guest()
         self.agent("data/os_name")
-        self.say("killall -STOP guest-agent")
+        self.say("killall -STOP guest-agent; echo held since $((1999 + 27))")
+        wait_until(lambda: "held since 2026" in self.serial_log(), "the agent is held")
         self.operate("Vm.shutdown", clean_shutdown_timeout=60.0)
         self.assertIn("xylem-demo: power button", self.serial_log())
 
