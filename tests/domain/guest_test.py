@@ -74,7 +74,7 @@ class GuestTest(unittest.TestCase):
         wire.operate("Vm.unpause", id="demo")
         wire.operate("Vm.shutdown", id="demo", clean_shutdown_timeout=60.0)
         self.assertEqual(wire.power("demo"), "Halted")
-        self.assertIn("xylem-demo: power button", self.said())
+        self.assertIn("xylem-demo: going down", self.said())
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ class XenApiPyTest(ServerTest):
         self.assertEqual(caught.exception.details, ["VM_BAD_POWER_STATE", vm, "halted", "running"])
         api.VM.clean_shutdown(vm)
         self.assertEqual(api.VM.get_power_state(vm), "Halted")
-        self.assertIn("xylem-demo: power button", self.guest_text(uuid))
+        self.assertIn("xylem-demo: going down", self.guest_text(uuid))
 
         clone = api.VM.clone(vm, "a clone")
         self.check_clone_has_its_own_disk(api, vm, clone)
