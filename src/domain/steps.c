@@ -11,24 +11,12 @@
 #include "base/log.h"
 #include "domain/disks.h"
 #include "domain/rtc.h"
-#include "domain/service_internal.h"
+#include "domain/step.h"
 #include "domain/stream_steps.h"
 #include "domain/tuning.h"
 
 /* A guest that does not hear the first request may hear a later one, when its system is up. */
 #define ASK_INTERVAL_US (3 * G_USEC_PER_SEC)
-
-static DomainStepResult
-result_of(gboolean is_done)
-{
-    return is_done ? DOMAIN_STEP_DONE : DOMAIN_STEP_FAILED;
-}
-
-static DomainBackend *
-backend_of(DomainOperation *operation)
-{
-    return operation->machine->service->backend;
-}
 
 /* ---- Making a domain */
 

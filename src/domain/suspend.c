@@ -19,23 +19,11 @@
 #include "base/text.h"
 #include "domain/disks.h"
 #include "domain/image.h"
-#include "domain/service_internal.h"
+#include "domain/step.h"
 #include "domain/transfer.h"
 
 /* A device that no VBD can be: their names have no full stop. */
 #define IMAGE_DEVICE "suspend.image"
-
-static DomainStepResult
-result_of(gboolean is_done)
-{
-    return is_done ? DOMAIN_STEP_DONE : DOMAIN_STEP_FAILED;
-}
-
-static DomainBackend *
-backend_of(DomainOperation *operation)
-{
-    return operation->machine->service->backend;
-}
 
 /* ---- The guest */
 

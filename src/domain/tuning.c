@@ -6,23 +6,11 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "domain/service_internal.h"
+#include "domain/step.h"
 
 /* Linux lets go of an idle processor in some 100 ms; one that does not want to never does. */
 #define DETACH_TIMEOUT_US (20 * G_USEC_PER_SEC)
 #define LOOK_INTERVAL_US  (G_USEC_PER_SEC / 2)
-
-static DomainStepResult
-result_of(gboolean is_done)
-{
-    return is_done ? DOMAIN_STEP_DONE : DOMAIN_STEP_FAILED;
-}
-
-static DomainBackend *
-backend_of(DomainOperation *operation)
-{
-    return operation->machine->service->backend;
-}
 
 static gboolean
 edit_config(DomainOperation *operation, DomainConfigEdit edit, GError **error)

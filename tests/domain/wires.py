@@ -7,7 +7,6 @@
         wire.call("Vm.stat", id="vm")      # Failure("Does_not_exist", "VM", "vm")
 """
 
-import http.client
 import json
 import os
 import signal
@@ -24,6 +23,7 @@ sys.path[:0] = [str(TREE / "tests/lib"), str(TREE / "tools")]
 import form  # noqa: E402
 from dbus_client import DBusError, PrivateBus  # noqa: E402
 from stack import SANITIZER_WORDS  # noqa: E402
+from unix_transport import UnixTransport  # noqa: E402
 
 BUILD = Path(os.environ.get("XYLEM_BUILD_DIR", TREE / "build"))
 XENOPSD = BUILD / "src/daemon/xenopsd"
@@ -37,20 +37,6 @@ class Failure(Exception):
     @property
     def name(self):
         return self.args[0]
-
-
-class UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC on a Unix socket."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.path = path
-
-    def make_connection(self, host):
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(self.path)
-        return connection
 
 
 class Wire:

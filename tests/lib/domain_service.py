@@ -3,7 +3,6 @@
 
 import fcntl
 import glob
-import http.client
 import json
 import os
 import shutil
@@ -19,23 +18,10 @@ import xmlrpc.client
 from pathlib import Path
 
 from server import GUEST_IS_UP, build_dir, guest_dir, wait_until
+from unix_transport import UnixTransport
 
 XENOPSD = build_dir() / "src/daemon/xenopsd"
 MIB = 1 << 20
-
-
-class UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC on a Unix socket."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.path = path
-
-    def make_connection(self, host):
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(self.path)
-        return connection
 
 
 def unread_bytes(connection):
