@@ -22,23 +22,27 @@ struct Bundle {
     GError *error; /* of the connection; libarchive carries no errors of ours */
 };
 
+/* Never fails: libarchive leaks its compressor once it has seen a failure. What cannot be sent is dropped,
+ * and the error kept until somebody asks. */
 static la_ssize_t
 send_block(struct archive *archive, void *data, const void *block, size_t length)
 {
     Bundle *bundle = data;
-    if (bundle->error == NULL && http_stream_write_all(bundle->stream, block, length, &bundle->error))
-        return (la_ssize_t)length;
-    archive_set_error(archive, EPIPE, "the client is gone");
-    return ARCHIVE_FATAL;
+    if (bundle->error == NULL)
+        http_stream_write_all(bundle->stream, block, length, &bundle->error);
+    return (la_ssize_t)length;
 }
 
+/* After each call of libarchive's: whether it, and the connection until now, did well. */
 static gboolean
-fail(Bundle *bundle, GError **error)
+check(const Bundle *bundle, gboolean is_done, GError **error)
 {
-    if (bundle->error == NULL)
-        return base_error_set(error, BASE_ERROR_IO, "archive: %s", archive_error_string(bundle->archive));
-    g_propagate_error(error, g_steal_pointer(&bundle->error));
-    return FALSE;
+    if (bundle->error != NULL) {
+        g_propagate_error(error, g_error_copy(bundle->error));
+        return FALSE;
+    }
+    return is_done ||
+           base_error_set(error, BASE_ERROR_IO, "archive: %s", archive_error_string(bundle->archive));
 }
 
 static int
@@ -60,12 +64,10 @@ bundle_new(HttpStream *stream, BundleFormat format, const char *folder, GError *
     bundle->stream = stream;
     bundle->folder = g_strdup(folder);
     bundle->archive = archive_write_new();
-    if (set_format(bundle->archive, format) == ARCHIVE_OK &&
-        archive_write_set_bytes_in_last_block(bundle->archive, 1) == ARCHIVE_OK &&
-        archive_write_open(bundle->archive, bundle, NULL, send_block, NULL) == ARCHIVE_OK)
-        return g_steal_pointer(&bundle);
-    fail(bundle, error);
-    return NULL;
+    gboolean is_open = set_format(bundle->archive, format) == ARCHIVE_OK &&
+                       archive_write_set_bytes_in_last_block(bundle->archive, 1) == ARCHIVE_OK &&
+                       archive_write_open(bundle->archive, bundle, NULL, send_block, NULL) == ARCHIVE_OK;
+    return check(bundle, is_open, error) ? g_steal_pointer(&bundle) : NULL;
 }
 
 void
@@ -91,13 +93,13 @@ begin_member(Bundle *bundle, const char *name, guint64 length, time_t when, GErr
     archive_entry_set_mtime(entry, when, 0);
     int status = archive_write_header(bundle->archive, entry);
     archive_entry_free(entry);
-    return status >= ARCHIVE_WARN || fail(bundle, error);
+    return check(bundle, status >= ARCHIVE_WARN, error);
 }
 
 static gboolean
 add_data(Bundle *bundle, const void *data, gsize length, GError **error)
 {
-    return length == 0 || archive_write_data(bundle->archive, data, length) >= 0 || fail(bundle, error);
+    return check(bundle, length == 0 || archive_write_data(bundle->archive, data, length) >= 0, error);
 }
 
 gboolean
@@ -140,5 +142,5 @@ bundle_add_file(Bundle *bundle, const char *name, const char *path, guint64 max_
 gboolean
 bundle_end(Bundle *bundle, GError **error)
 {
-    return archive_write_close(bundle->archive) == ARCHIVE_OK || fail(bundle, error);
+    return check(bundle, archive_write_close(bundle->archive) == ARCHIVE_OK, error);
 }
